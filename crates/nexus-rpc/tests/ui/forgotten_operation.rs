@@ -1,0 +1,14 @@
+use std::sync::Arc;
+
+use hello_contract::{EchoInput, EchoOutput, HelloServiceHandler};
+use nexus_rpc::{OperationHandler, sync_operation};
+
+struct HelloHandler;
+
+impl HelloServiceHandler for HelloHandler {
+    fn echo(self: Arc<Self>) -> impl OperationHandler<EchoInput, EchoOutput> {
+        sync_operation(async |_ctx, input: EchoInput| Ok(EchoOutput { message: input.message }))
+    }
+}
+
+fn main() {}

@@ -1,0 +1,24 @@
+use std::{rc::Rc, sync::Arc};
+
+use hello_contract::{EchoInput, EchoOutput, HelloInput, HelloOutput, HelloServiceHandler};
+use nexus_rpc::{OperationHandler, sync_operation};
+
+struct HelloHandler;
+
+impl HelloServiceHandler for HelloHandler {
+    fn echo(self: Arc<Self>) -> impl OperationHandler<EchoInput, EchoOutput> {
+        sync_operation(async |_ctx, input: EchoInput| {
+            let message = Rc::new(input.message);
+            std::future::ready(()).await;
+            Ok(EchoOutput {
+                message: message.to_string(),
+            })
+        })
+    }
+
+    fn say_hello(self: Arc<Self>) -> impl OperationHandler<HelloInput, HelloOutput> {
+        sync_operation(async |_ctx, input: HelloInput| Ok(HelloOutput { message: input.name }))
+    }
+}
+
+fn main() {}

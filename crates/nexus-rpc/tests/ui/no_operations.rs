@@ -1,0 +1,6 @@
+use nexus_rpc::NexusService;
+
+#[derive(NexusService)]
+struct BillingService {}
+
+fn main() {}

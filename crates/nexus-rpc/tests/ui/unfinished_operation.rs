@@ -1,0 +1,16 @@
+use std::sync::Arc;
+
+use hello_contract::{EchoInput, EchoOutput, HelloInput, HelloOutput, HelloServiceHandler};
+use nexus_rpc::{OperationHandler, sync_operation};
+
+struct HelloHandler;
+
+impl HelloServiceHandler for HelloHandler {
+    fn echo(self: Arc<Self>) -> impl OperationHandler<EchoInput, EchoOutput> {
+        sync_operation(async |_ctx, input: EchoInput| Ok(EchoOutput { message: input.message }))
+    }
+
+    fn say_hello(self: Arc<Self>) -> impl OperationHandler<HelloInput, HelloOutput> { todo!() }
+}
+
+fn main() {}
