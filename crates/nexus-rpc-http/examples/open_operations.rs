@@ -1,0 +1,203 @@
+//! What an open operation costs, by how many there are: memory while it waits, file, processor and time for each start and completion.
+//!
+//! ```text
+//! cargo run --release -p nexus-rpc-http --example open_operations -- [--counts 1000,10000,100000,1000000] [--sample 5000]
+//! ```
+//!
+//! Each count gets a store of its own. `start`s are requests to the server, without a network; a completion is all from the store to the
+//! store: taking the operation out, running its work (none), keeping its result. Opening is that of the file after a crash.
+
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http::{Request, StatusCode};
+use http_body_util::Full;
+use nexus_rpc::{Operation, Service, ServiceRegistry};
+use nexus_rpc_http::{NexusHttpService, Operations, async_operation, operations::RedbStore};
+use tokio::sync::Semaphore;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const JOB: Operation<String, usize> = Operation::new("bench", "job");
+/// Starts on their way at the same time, and work that may run at the same time.
+const CONCURRENCY: usize = 512;
+const INPUT: &str =
+    r#""an order of three cups of tea, two of them with milk, to be brought to the fourth floor""#;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let value = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1).map(String::as_str)
+    };
+    let sample: usize = value("--sample").unwrap_or("5000").parse()?;
+    let counts = value("--counts").unwrap_or("1000,10000,100000,1000000");
+    println!(
+        "{:>9} | {:>8} {:>8} | {:>10} {:>10} | {:>10} {:>10} | {:>10}",
+        "open", "B RAM", "B file", "µs/start", "CPU", "µs/compl.", "CPU", "ms opening"
+    );
+    for count in counts.split(',') {
+        measure(count.trim().parse()?, sample).await?;
+    }
+    Ok(())
+}
+
+struct File(PathBuf);
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+async fn measure(open: usize, sample: usize) -> Result<()> {
+    let file =
+        File(std::env::temp_dir().join(format!("nexus-bench-{}.redb", uuid::Uuid::new_v4())));
+    // Work ends when it gets a permit.
+    let gate = Arc::new(Semaphore::new(0));
+    let operations = Operations::builder(RedbStore::open(&file.0)?)
+        .max_running(CONCURRENCY)
+        .open()
+        .await?;
+    let service = serve(&operations, gate.clone())?;
+    // What the cache and the allocator take once is not the operations'.
+    start(&service, sample).await?;
+    gate.add_permits(sample);
+    until_ended(&operations, sample).await?;
+
+    let memory = resident()?;
+    start(&service, open.saturating_sub(sample)).await?;
+    let last = Meter::new()?;
+    let measured = open.min(sample);
+    start(&service, measured).await?;
+    let starts = last.per(measured)?;
+    let used = resident()?.saturating_sub(memory);
+    let bytes = std::fs::metadata(&file.0)?.len();
+
+    // What a crash leaves is the file as it is now.
+    let crashed = File(file.0.with_extension("crashed"));
+    copy_at_rest(&file.0, &crashed.0).await?;
+    let begun = Instant::now();
+    drop(RedbStore::open(&crashed.0)?);
+    let opening = begun.elapsed().as_millis();
+
+    // As many begin as end, so that the number of open ones stays.
+    let completed = open.min(sample);
+    let last = Meter::new()?;
+    gate.add_permits(completed);
+    until_ended(&operations, sample + completed).await?;
+    let completions = last.per(completed)?;
+    println!(
+        "{open:>9} | {:>8} {:>8} | {:>10.1} {:>10.1} | {:>10.1} {:>10.1} | {opening:>10}",
+        used / open as u64,
+        bytes / open as u64,
+        starts.0,
+        starts.1,
+        completions.0,
+        completions.1
+    );
+    operations.shutdown(Duration::ZERO).await;
+    Ok(())
+}
+
+/// Copies a file between two writes to it: half of one would be no crash but damage.
+async fn copy_at_rest(from: &Path, to: &Path) -> Result<()> {
+    loop {
+        let before = std::fs::metadata(from)?.modified()?;
+        std::fs::copy(from, to)?;
+        let rested = before.elapsed().unwrap_or_default() > Duration::from_millis(50);
+        if rested && std::fs::metadata(from)?.modified()? == before {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn serve(operations: &Operations, gate: Arc<Semaphore>) -> Result<NexusHttpService> {
+    let job = async_operation(move |_, input: String| {
+        let gate = gate.clone();
+        async move {
+            gate.acquire().await?.forget();
+            Ok(input.len())
+        }
+    });
+    let mut registry = ServiceRegistry::new();
+    registry.register(Service::builder("bench").operation(JOB, job).build()?)?;
+    Ok(NexusHttpService::builder(registry)
+        .operations(operations)
+        .build()?)
+}
+
+async fn start(service: &NexusHttpService, count: usize) -> Result<()> {
+    let starts = (0..count).map(|_| async {
+        let request = Request::post("/bench/job")
+            .header("content-type", "application/json")
+            .header("nexus-request-id", uuid::Uuid::new_v4().to_string())
+            .body(Full::new(Bytes::from_static(INPUT.as_bytes())))?;
+        match service.answer(request).await.status() {
+            StatusCode::CREATED => Ok(()),
+            status => Err(format!("a start was answered with {status}").into()),
+        }
+    });
+    stream::iter(starts)
+        .buffer_unordered(CONCURRENCY)
+        .try_collect()
+        .await
+}
+
+async fn until_ended(operations: &Operations, count: usize) -> Result<()> {
+    while operations.statistics().await?.ended < count as u64 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok(())
+}
+
+/// Time and processor time since then.
+struct Meter {
+    at: Instant,
+    processor: Duration,
+}
+
+impl Meter {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            at: Instant::now(),
+            processor: processor()?,
+        })
+    }
+
+    /// Microseconds for each of `count`.
+    fn per(&self, count: usize) -> Result<(f64, f64)> {
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / count as f64;
+        Ok((each(self.at.elapsed()), each(processor()? - self.processor)))
+    }
+}
+
+/// Processor time of this process, from Linux.
+fn processor() -> Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // The name in parentheses may hold anything.
+    let (_, fields) = stat.rsplit_once(')').ok_or("no name in /proc/self/stat")?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+    // USER_HZ is 100 on every platform of Linux.
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+/// Memory of this process in bytes, from Linux.
+fn resident() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .ok_or("no VmRSS in /proc/self/status")?;
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kilobytes * 1024)
+}
