@@ -1,0 +1,13 @@
+//! The hello sample from end to end: its programs as processes, on Temporal servers.
+#![cfg(unix)]
+
+mod bad_input;
+mod demo;
+mod faults;
+mod fixture;
+mod flags;
+mod go;
+mod readme;
+mod tls;
+mod together;
+mod tree;
