@@ -92,5 +92,5 @@ pub use failure::{OperationFailure, Outcome};
 pub use headers::InvalidHeader;
 pub use operations::{AsyncOperationContext, Operations, async_operation};
 pub use path::InvalidSegment;
-pub use server::{HttpContext, NexusHttpService, RequestedOperationId};
+pub use server::{HttpContext, NexusHttpService};
 pub use transport::{AddressPolicy, HttpTransport, TransportError};

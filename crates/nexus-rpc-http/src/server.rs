@@ -12,12 +12,12 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
-use nexus_rpc::{Serializer, ServiceRegistry, content::BoxError};
+use nexus_rpc::{Serializer, ServiceRegistry, content::BoxError, context::Extensions};
 use tokio::sync::Semaphore;
 use tower_service::Service;
 use tracing::Instrument;
 
-use crate::{Dialect, operations::Access};
+use crate::Dialect;
 
 mod body;
 mod builder;
@@ -31,7 +31,7 @@ mod start;
 
 pub(crate) use body::read as read_body;
 pub use builder::{BuildError, NexusHttpServiceBuilder};
-pub use context::{HttpContext, RequestedOperationId};
+pub use context::HttpContext;
 pub(crate) use refusal::Refusal;
 pub(crate) use respond::empty as empty_response;
 
@@ -68,7 +68,8 @@ struct Server {
     limits: Limits,
     waits: Semaphore,
     allow_callback: Box<dyn Fn(&http::Uri) -> bool + Send + Sync>,
-    operations: Option<Arc<Access>>,
+    keeps_operations: bool,
+    extensions: Extensions,
 }
 
 /// Which dialects are spoken.

@@ -7,7 +7,10 @@ use std::{
     any::{Any, TypeId},
     fmt,
     ops::Deref,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -99,6 +102,7 @@ pub struct OperationContext(Arc<Shared>);
 struct Shared {
     request: RequestInfo,
     outbound_links: Mutex<Vec<Link>>,
+    callback_accepted: AtomicBool,
     cancellation: CancellationToken,
     reason: OnceLock<CancelReason>,
 }
@@ -110,6 +114,7 @@ impl OperationContext {
         Self(Arc::new(Shared {
             request,
             outbound_links: Mutex::default(),
+            callback_accepted: AtomicBool::new(false),
             cancellation: CancellationToken::new(),
             reason: OnceLock::new(),
         }))
@@ -168,7 +173,7 @@ impl OperationContext {
             .push(link);
     }
 
-    /// The value of the type `T` that the transport or a layer attached to the request.
+    /// The value of the type `T` that the transport, or who set it up, attached to the request.
     #[must_use]
     pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.0.request.extensions.get()
@@ -179,6 +184,12 @@ impl OperationContext {
         // The reason first: whoever wakes up must find it.
         let _ = self.0.reason.set(reason);
         self.0.cancellation.cancel();
+    }
+
+    /// Whether the handler said that it will call the callback. For transports.
+    #[must_use]
+    pub fn callback_accepted(&self) -> bool {
+        self.0.callback_accepted.load(Ordering::Relaxed)
     }
 
     /// Takes the links that the handler added. For transports.
@@ -225,6 +236,8 @@ pub struct StartDetails {
     pub callback: Option<Callback>,
     /// Links of the caller: where the request came from.
     pub links: Vec<Link>,
+    /// The id that the caller chose for the operation. Only callers of the draft HTTP dialect can.
+    pub operation_id: Option<String>,
 }
 
 /// What a handler knows of a request to start an operation.
@@ -260,6 +273,22 @@ impl StartOperationContext {
     #[must_use]
     pub fn links(&self) -> &[Link] {
         &self.details.links
+    }
+
+    /// The id that the caller chose for the operation. Only callers of the draft HTTP dialect can.
+    ///
+    /// An asynchronous operation returns it as its token, or refuses it before it starts anything. It is made of unreserved characters, and
+    /// unique only as far as callers are careful: qualify it by service, operation and tenant where you use it as a key.
+    #[must_use]
+    pub fn requested_operation_id(&self) -> Option<&str> {
+        self.details.operation_id.as_deref()
+    }
+
+    /// Promises that the [callback](Self::callback) will be called, which callers of the draft HTTP dialect are told.
+    ///
+    /// Without it they ask for the result. Everybody else counts on the callback, promised or not.
+    pub fn accept_callback(&self) {
+        self.base.0.callback_accepted.store(true, Ordering::Relaxed);
     }
 }
 

@@ -32,8 +32,8 @@ pub(crate) struct WorkerContext {
 }
 
 impl TemporalContext {
-    /// A context for operations that run elsewhere than on a [`NexusWorker`](crate::NexusWorker), behind an HTTP server for one: attach it
-    /// to their requests as an [extension](nexus_rpc::context::Extensions). Workflows are started on `task_queue`.
+    /// A context for operations that run elsewhere than on a [`NexusWorker`](crate::NexusWorker): give it to `nexus-rpc-http`'s server with
+    /// `NexusHttpServiceBuilder::extension`, and they answer over HTTP. Workflows are started on `task_queue`, in the namespace of `client`.
     pub fn new(client: Client, task_queue: impl Into<String>) -> Self {
         let task_queue = task_queue.into();
         Self {

@@ -114,6 +114,7 @@ where
     WorkflowRunOperation {
         workflow,
         f,
+        operation_ids: None,
         input: PhantomData,
     }
 }
@@ -122,7 +123,32 @@ where
 pub struct WorkflowRunOperation<I, W, F> {
     workflow: W,
     f: F,
+    /// What stands before an operation id that a caller chose.
+    operation_ids: Option<String>,
     input: PhantomData<fn(I)>,
+}
+
+impl<I, W, F> WorkflowRunOperation<I, W, F> {
+    /// Lets callers of the draft HTTP dialect choose the operation's id, which is then its token. The workflow's id is `prefix` and that id,
+    /// whatever id the run has.
+    ///
+    /// Without this, a start with such an id is refused (`NOT_IMPLEMENTED`). With it, whoever may call the operation can ask for and cancel
+    /// the workflows of the namespace whose ids begin with `prefix`: let no others begin so.
+    #[must_use]
+    pub fn accept_operation_ids(mut self, prefix: impl Into<String>) -> Self {
+        self.operation_ids = Some(prefix.into());
+        self
+    }
+
+    /// The token of the workflow behind `token`, which may be an id that the caller chose.
+    fn workflow_token(&self, token: &OperationToken) -> Result<OperationToken, HandlerError> {
+        match &self.operation_ids {
+            Some(prefix) if WorkflowRunToken::decode(token).is_err() => {
+                operation_token(String::new(), format!("{prefix}{token}"))
+            }
+            _ => Ok(token.clone()),
+        }
+    }
 }
 
 impl<I, W, F> fmt::Debug for WorkflowRunOperation<I, W, F> {
@@ -147,8 +173,17 @@ where
         ctx: StartOperationContext,
         input: I,
     ) -> Result<StartOperationResult<W::Output>, StartError> {
-        let run = (self.f)(&ctx, input)?;
-        let token = start_workflow_run(&ctx, &self.workflow, run).await?;
+        let mut run = (self.f)(&ctx, input)?;
+        let token = match (ctx.requested_operation_id(), &self.operation_ids) {
+            (Some(id), Some(prefix)) => {
+                run.options.workflow_id = format!("{prefix}{id}");
+                let token = OperationToken::new(id)
+                    .map_err(|error| HandlerError::bad_request(error.to_string()))?;
+                start_as(&ctx, &self.workflow, run, &token).await?;
+                token
+            }
+            _ => start_workflow_run(&ctx, &self.workflow, run).await?,
+        };
         Ok(StartOperationResult::Async(token))
     }
 
@@ -157,7 +192,7 @@ where
         ctx: CancelOperationContext,
         token: OperationToken,
     ) -> Result<(), HandlerError> {
-        cancel_workflow_run(&ctx, &token).await
+        cancel_workflow_run(&ctx, &self.workflow_token(&token)?).await
     }
 
     async fn info(
@@ -165,7 +200,8 @@ where
         ctx: OperationContext,
         token: OperationToken,
     ) -> Result<OperationInfo, HandlerError> {
-        observe::info::<W>(&ctx, token).await
+        let state = observe::state::<W>(&ctx, &self.workflow_token(&token)?).await?;
+        Ok(OperationInfo::new(token, state))
     }
 
     async fn result(
@@ -174,7 +210,7 @@ where
         token: OperationToken,
         wait: Duration,
     ) -> Result<OperationResult<W::Output>, StartError> {
-        observe::result::<W>(&ctx, token, wait).await
+        observe::result::<W>(&ctx, &self.workflow_token(&token)?, wait).await
     }
 }
 
@@ -185,7 +221,8 @@ where
 ///
 /// # Errors
 ///
-/// The workflow cannot be started: it is running already, or the server refuses it.
+/// The workflow cannot be started: it is running already, or the server refuses it. Or the caller chose an id for the operation, which the
+/// token of a workflow run cannot be (`NOT_IMPLEMENTED`).
 pub async fn start_workflow_run<W>(
     ctx: &StartOperationContext,
     workflow: &W,
@@ -195,20 +232,45 @@ where
     W: WorkflowDefinition,
     W::Input: Send + Sync,
 {
+    if ctx.requested_operation_id().is_some() {
+        return Err(HandlerError::not_implemented(
+            "this operation chooses its own id: start it without one",
+        )
+        .into());
+    }
+    let namespace = ctx.temporal().map_err(no_client)?.namespace().to_owned();
+    let token = operation_token(namespace, run.options.workflow_id.clone())?;
+    start_as(ctx, workflow, run, &token).await?;
+    Ok(token)
+}
+
+async fn start_as<W>(
+    ctx: &StartOperationContext,
+    workflow: &W,
+    run: WorkflowRun<W::Input>,
+    token: &OperationToken,
+) -> Result<(), StartError>
+where
+    W: WorkflowDefinition,
+    W::Input: Send + Sync,
+{
     let temporal = ctx.temporal().map_err(no_client)?;
-    let token = WorkflowRunToken {
-        namespace: temporal.namespace().to_owned(),
-        workflow_id: run.options.workflow_id.clone(),
-    };
-    let token = OperationToken::new(token.encode()).map_err(|error| {
-        HandlerError::bad_request("workflow id is too long for an operation token")
-            .with_source(error)
-    })?;
-    let link = start::start(ctx, temporal, workflow.name(), run, &token).await?;
+    let link = start::start(ctx, temporal, workflow.name(), run, token).await?;
     for link in crate::convert::links_to_nexus([link]) {
         ctx.add_link(link);
     }
-    Ok(token)
+    Ok(())
+}
+
+fn operation_token(namespace: String, workflow_id: String) -> Result<OperationToken, HandlerError> {
+    let token = WorkflowRunToken {
+        namespace,
+        workflow_id,
+    };
+    OperationToken::new(token.encode()).map_err(|error| {
+        HandlerError::bad_request("workflow id is too long for an operation token")
+            .with_source(error)
+    })
 }
 
 /// Asks the workflow behind the operation `token` to cancel. Asking again succeeds.

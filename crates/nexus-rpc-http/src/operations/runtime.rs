@@ -11,6 +11,7 @@ use std::{
 
 use nexus_rpc::{
     Content, HandlerError, OperationContext, OperationToken, Serializer, ServiceRegistry,
+    context::Extensions,
 };
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::{
@@ -95,6 +96,7 @@ pub(super) struct Runtime {
 struct Served {
     registry: ServiceRegistry,
     serializer: Arc<dyn Serializer>,
+    extensions: Extensions,
 }
 
 impl Operations {
@@ -126,8 +128,10 @@ impl Operations {
         self,
         registry: &ServiceRegistry,
         serializer: &Arc<dyn Serializer>,
+        extensions: &Extensions,
     ) -> Arc<Access> {
         let served = Served {
+            extensions: extensions.clone(),
             registry: registry.clone(),
             serializer: serializer.clone(),
         };

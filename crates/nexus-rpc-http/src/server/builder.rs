@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::Uri;
-use nexus_rpc::{Serializer, ServiceRegistry, content::JsonSerializer};
+use nexus_rpc::{Serializer, ServiceRegistry, content::JsonSerializer, context::Extensions};
 use tokio::sync::Semaphore;
 
 use super::{Dialects, Limits, NexusHttpService, Server};
@@ -21,6 +21,7 @@ pub struct NexusHttpServiceBuilder {
     waits: usize,
     allow_callback: Box<dyn Fn(&Uri) -> bool + Send + Sync>,
     operations: Option<Operations>,
+    extensions: Extensions,
 }
 
 impl NexusHttpServiceBuilder {
@@ -43,6 +44,7 @@ impl NexusHttpServiceBuilder {
             waits: 10_000,
             allow_callback: Box::new(|_| true),
             operations: None,
+            extensions: Extensions::default(),
         }
     }
 
@@ -126,6 +128,31 @@ impl NexusHttpServiceBuilder {
         self
     }
 
+    /// Gives `value` to every handler, which finds it by its type with
+    /// [`extension`](nexus_rpc::OperationContext::extension), as it would what another transport has. One of each type.
+    ///
+    /// A `temporal_nexus::TemporalContext` lets operations that are backed by workflows answer here.
+    ///
+    /// ```
+    /// # use nexus_rpc::{Operation, Service, ServiceRegistry, sync_operation};
+    /// use nexus_rpc_http::NexusHttpService;
+    ///
+    /// struct Region(&'static str);
+    ///
+    /// let region = sync_operation(async |ctx, (): ()| {
+    ///     Ok(ctx.extension::<Region>().ok_or("no region")?.0.to_owned())
+    /// });
+    /// # let service = Service::builder("place").operation(Operation::new("place", "region"), region).build()?;
+    /// # let mut registry = ServiceRegistry::new();
+    /// # registry.register(service)?;
+    /// let nexus = NexusHttpService::builder(registry).extension(Region("eu-central")).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn extension<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.extensions.insert(value);
+        self
+    }
+
     /// The service, if the names of its services and operations can be in a URL of its dialects.
     pub fn build(self) -> Result<NexusHttpService, BuildError> {
         for service in self.registry.services() {
@@ -134,9 +161,12 @@ impl NexusHttpServiceBuilder {
                 self.check(operation, NameOf::Operation)?;
             }
         }
-        let operations = self
-            .operations
-            .map(|operations| operations.serve(&self.registry, &self.serializer));
+        let mut extensions = self.extensions;
+        let keeps_operations = self.operations.is_some();
+        if let Some(operations) = self.operations {
+            let access = operations.serve(&self.registry, &self.serializer, &extensions);
+            extensions.insert_shared(access);
+        }
         Ok(NexusHttpService(Arc::new(Server {
             registry: self.registry,
             serializer: self.serializer,
@@ -145,7 +175,8 @@ impl NexusHttpServiceBuilder {
             limits: self.limits,
             waits: Semaphore::new(self.waits),
             allow_callback: self.allow_callback,
-            operations,
+            keeps_operations,
+            extensions,
         })))
     }
 

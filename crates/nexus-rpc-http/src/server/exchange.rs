@@ -90,11 +90,7 @@ impl Server {
 
     /// What every context of this server has.
     pub(super) fn extensions(&self) -> Extensions {
-        let mut extensions = Extensions::default();
-        if let Some(operations) = &self.operations {
-            extensions.insert_shared(operations.clone());
-        }
-        extensions
+        self.extensions.clone()
     }
 
     fn check_headers(&self, parts: &Parts) -> Result<(), Refusal> {

@@ -11,7 +11,6 @@ use nexus_rpc::{
 
 use super::{
     Refusal, ResponseBody, Server, body,
-    context::{CallbackSupport, RequestedOperationId},
     exchange::{Guard, Target},
     respond,
 };
@@ -38,6 +37,7 @@ impl Server {
             request_id: request_id(&target, id.as_deref(), &parts),
             callback: self.callback(dialect, &parts)?,
             links: self.links(dialect, &parts)?,
+            operation_id: id.clone(),
         };
         let data = body::read(body, self.limits.body).await?;
         let input = LazyValue::new(
@@ -46,23 +46,18 @@ impl Server {
         );
 
         let mut extensions = self.extensions();
-        if self.operations.is_some() {
+        if self.keeps_operations {
             extensions.insert(StartRequest {
                 dialect,
                 input: input.content().clone(),
             });
         }
-        let callback_support = details.callback.is_some().then(CallbackSupport::default);
-        if let Some(support) = &callback_support {
-            extensions.insert(support.clone());
-        }
-        if let Some(id) = &id {
-            extensions.insert(RequestedOperationId(id.clone()));
-        }
+        let has_callback = details.callback.is_some();
         let guard = Guard::new(target, parts, extensions);
         let ctx = StartOperationContext::new(guard.context(), details);
         let started = self.registry.start(ctx, input).await;
         let links = guard.context().take_links();
+        let callback_supported = has_callback && guard.context().callback_accepted();
         guard.answered();
         match started {
             Ok(StartOperationResult::Sync(content)) => respond::succeeded(dialect, content, &links),
@@ -70,7 +65,6 @@ impl Server {
                 if dialect == Dialect::Draft {
                     check_id(&token, id.as_deref())?;
                 }
-                let callback_supported = callback_support.is_some_and(|support| support.get());
                 Ok(respond::started(
                     dialect,
                     token.as_str(),

@@ -8,8 +8,7 @@ use nexus_rpc::{
     StartOperationResult, content::JsonSerializer, context::Callback,
 };
 use nexus_rpc_http::{
-    Dialect, HttpContext, OperationFailure, OperationHandle, Outcome, StartOptions,
-    StartedOperation,
+    Dialect, OperationFailure, OperationHandle, Outcome, StartOptions, StartedOperation,
     callback::{
         CallbackTokens, Completion, CompletionSender, DeliveryError, ReceivedCompletion,
         TokenLocation,

@@ -209,6 +209,7 @@ async fn start(
             .into_iter()
             .map(|link| Link::new(link.url, link.r#type))
             .collect(),
+        operation_id: None,
     };
     let input = match request.payload {
         Some(payload) => payload_to_content(decode(tasks, payload).await?),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use nexus_rpc::{
-    Failure, HandlerError, OperationContext, OperationError, OperationInfo, OperationResult,
-    OperationState, OperationToken, StartError,
+    Failure, HandlerError, OperationContext, OperationError, OperationResult, OperationState,
+    OperationToken, StartError,
 };
 use temporalio_client::{
     Client, WorkflowDescribeOptions, WorkflowExecutionStatus, WorkflowGetResultOptions,
@@ -16,37 +16,36 @@ use temporalio_common::{HasWorkflowDefinition, WorkflowDefinition, error::Incomi
 use super::own_token;
 
 /// The workflow's state as that of the operation. A workflow that continued as new goes on.
-pub(super) async fn info<W: HasWorkflowDefinition>(
+pub(super) async fn state<W: HasWorkflowDefinition>(
     ctx: &OperationContext,
-    token: OperationToken,
-) -> Result<OperationInfo, HandlerError> {
-    let status = handle::<W>(ctx, &token)?
+    token: &OperationToken,
+) -> Result<OperationState, HandlerError> {
+    let status = handle::<W>(ctx, token)?
         .describe(WorkflowDescribeOptions::default())
         .await
         .map_err(interaction_error)?
         .status();
-    let state = match status {
+    Ok(match status {
         WorkflowExecutionStatus::Completed => OperationState::Succeeded,
         WorkflowExecutionStatus::Canceled => OperationState::Canceled,
         WorkflowExecutionStatus::Failed
         | WorkflowExecutionStatus::Terminated
         | WorkflowExecutionStatus::TimedOut => OperationState::Failed,
         _ => OperationState::Running,
-    };
-    Ok(OperationInfo::new(token, state))
+    })
 }
 
 /// The workflow's result, if it has one within `wait`.
 pub(super) async fn result<W: HasWorkflowDefinition>(
     ctx: &OperationContext,
-    token: OperationToken,
+    token: &OperationToken,
     wait: Duration,
 ) -> Result<OperationResult<<W as WorkflowDefinition>::Output>, StartError> {
     // Even one that has ended takes a moment to be read.
-    if wait.is_zero() && info::<W>(ctx, token.clone()).await?.state == OperationState::Running {
+    if wait.is_zero() && state::<W>(ctx, token).await? == OperationState::Running {
         return Ok(OperationResult::Running);
     }
-    let handle = handle::<W>(ctx, &token)?;
+    let handle = handle::<W>(ctx, token)?;
     let result = handle.get_result(WorkflowGetResultOptions::default());
     let result = if wait.is_zero() {
         result.await

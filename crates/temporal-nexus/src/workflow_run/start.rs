@@ -168,6 +168,7 @@ fn attach(
             })),
             links: links.clone(),
         });
+        ctx.accept_callback();
     }
     // On the request as well: older servers ignore those of the callback.
     request.links.extend(links);

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::{Runtime, StartRequest, store_error};
 use crate::{
-    Dialect, HttpContext,
+    Dialect,
     operations::{CallbackTarget, NewOperation, OperationRecord, store::Created},
 };
 

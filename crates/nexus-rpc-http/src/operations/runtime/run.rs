@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use nexus_rpc::{
     Content, Failure, HandlerError, LazyValue, OperationContext, StartError, StartOperationContext,
     StartOperationResult,
-    context::{Extensions, RequestInfo, StartDetails},
+    context::{RequestInfo, StartDetails},
 };
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
@@ -132,7 +132,7 @@ impl Runtime {
             let error = HandlerError::internal("the operation was begun too often without an end");
             (Err(error.into()), Vec::new())
         } else {
-            let ctx = self.context(key, &claimed);
+            let ctx = self.context(key, &claimed, &served);
             let base = OperationContext::clone(&ctx);
             let input = LazyValue::new(claimed.input, served.serializer.clone());
             let result = served.registry.start(ctx, input).await;
@@ -163,13 +163,18 @@ impl Runtime {
         served.iter().find(has).cloned()
     }
 
-    fn context(&self, key: &OperationKey, claimed: &ClaimedOperation) -> StartOperationContext {
+    fn context(
+        &self,
+        key: &OperationKey,
+        claimed: &ClaimedOperation,
+        served: &Served,
+    ) -> StartOperationContext {
         let record = &claimed.record;
         let cancel = self.running.token(key);
         if record.cancel_requested {
             cancel.cancel();
         }
-        let mut extensions = Extensions::default();
+        let mut extensions = served.extensions.clone();
         extensions.insert(Arc::new(Run {
             token: key.token.clone(),
             attempt: record.attempt,
@@ -187,6 +192,7 @@ impl Runtime {
             request_id: record.request_id.clone(),
             callback: None,
             links: record.links.clone(),
+            operation_id: None,
         };
         StartOperationContext::new(base, details)
     }

@@ -1,5 +1,7 @@
 //! From the start to the end, and after it.
 
+use nexus_rpc_http::{Dialect, NexusHttpClient, StartOptions};
+
 use super::*;
 
 #[tokio::test]
@@ -333,4 +335,36 @@ async fn without_a_store_there_is_nothing_to_keep_them() {
     let answer = exchange(address, &request.body("{}").bytes()).await;
     assert_eq!(answer.status(), 501);
     task.abort();
+}
+
+/// What the server was built with reaches work that goes on after the request as it reaches the answer to one.
+#[tokio::test]
+async fn extensions_of_the_server_reach_the_work() {
+    struct Region(&'static str);
+
+    let region = async_operation(async |ctx: AsyncOperationContext, (): ()| {
+        Ok(ctx.extension::<Region>().ok_or("no region")?.0.to_owned())
+    });
+    let service = Service::builder("svc")
+        .operation(Operation::<(), String>::new("svc", "region"), region)
+        .build()
+        .unwrap();
+    let mut registry = ServiceRegistry::new();
+    registry.register(service).unwrap();
+    let operations = Operations::open(MemoryStore::new()).await.unwrap();
+    let service = NexusHttpService::builder(registry)
+        .operations(&operations)
+        .extension(Region("eu-central"))
+        .build()
+        .unwrap();
+    let (address, _task) = serve(axum::Router::new().fallback_service(service)).await;
+
+    let client = NexusHttpClient::builder(format!("http://{address}"))
+        .dialect(Dialect::Draft)
+        .build()
+        .unwrap();
+    let operation = Operation::<(), String>::new("svc", "region");
+    let region = client.execute(operation, (), StartOptions::new());
+    assert_eq!(region.await.unwrap(), "eu-central");
+    operations.shutdown(Duration::ZERO).await;
 }
