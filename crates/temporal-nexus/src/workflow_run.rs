@@ -16,7 +16,9 @@ use temporalio_common::{
     },
 };
 
-use crate::{NotOnTemporal, TemporalContext, TemporalOperationContext, WorkflowRunToken};
+use crate::{
+    NotOnTemporal, TemporalContext, TemporalOperationContext, WorkflowRunToken, convert::classify,
+};
 
 mod observe;
 mod start;
@@ -286,7 +288,7 @@ pub async fn cancel_workflow_run(
     let (temporal, token) = own_token(ctx, token)?;
     request_cancel(temporal, token.workflow_id)
         .await
-        .map_err(HandlerError::unclassified)
+        .map_err(|status| classify(HandlerError::unclassified(status)))
 }
 
 async fn request_cancel(

@@ -2,6 +2,8 @@
 //!
 //! The table is that of the other SDKs, with one difference: they show the text of any error to the caller. Here it stays in the log,
 //! unless the handler returned an application failure, whose text is written to be seen.
+//!
+//! The worker does it for all handlers, and workflow runs do it for themselves: they also answer where no worker is.
 
 use nexus_rpc::{Failure, HandlerError, HandlerErrorType, RetryBehavior};
 use temporalio_client::{

@@ -32,7 +32,7 @@ use temporalio_common::{
 use super::WorkflowRun;
 use crate::{
     TemporalContext,
-    convert::{links_to_proto, workflow_started_link},
+    convert::{classify, links_to_proto, workflow_started_link},
 };
 
 /// Header of the callback by which a server can process a completion that overtakes the answer to the start request.
@@ -236,5 +236,5 @@ fn start_error(status: Status, workflow_id: &str) -> HandlerError {
         .with_retry_behavior(RetryBehavior::NonRetryable)
         .with_source(status);
     }
-    HandlerError::unclassified(status)
+    classify(HandlerError::unclassified(status))
 }
