@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// A version of the protocol.
 ///
@@ -44,5 +44,40 @@ impl fmt::Display for Dialect {
             Self::Draft => "draft",
             Self::Current => "current",
         })
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = UnknownDialect;
+
+    /// Reads what [`Display`](fmt::Display) writes: `draft` or `current`.
+    fn from_str(name: &str) -> Result<Self, UnknownDialect> {
+        match name {
+            "draft" => Ok(Self::Draft),
+            "current" => Ok(Self::Current),
+            _ => Err(UnknownDialect(())),
+        }
+    }
+}
+
+/// The name of no dialect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown dialect, it is `draft` or `current`")]
+pub struct UnknownDialect(());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for dialect in [Dialect::Draft, Dialect::Current] {
+            assert_eq!(dialect.to_string().parse(), Ok(dialect));
+        }
+        let error = "newest".parse::<Dialect>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown dialect, it is `draft` or `current`"
+        );
     }
 }

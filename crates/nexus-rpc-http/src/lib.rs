@@ -87,7 +87,7 @@ mod transport;
 pub use client::{
     ClientError, NexusHttpClient, OperationHandle, RetryPolicy, StartOptions, StartedOperation,
 };
-pub use dialect::Dialect;
+pub use dialect::{Dialect, UnknownDialect};
 pub use failure::{OperationFailure, Outcome};
 pub use headers::InvalidHeader;
 pub use operations::{AsyncOperationContext, Operations, async_operation};

@@ -8,7 +8,7 @@ use crate::fixture::{
 };
 
 /// The demo, with its two streams in one, as at a terminal. Its temporary files go to the folder.
-fn demo(temporary: &Folder, flags: &str) -> Program {
+pub(crate) fn demo(temporary: &Folder, flags: &str) -> Program {
     let_shells_heed_signals();
     // So that its build takes no time.
     program("caller-starter");
@@ -126,7 +126,7 @@ async fn it_may_be_told_to_stop() {
     }
 }
 
-async fn interrupted(demo: Running, status: i32) {
+pub(crate) async fn interrupted(demo: Running, status: i32) {
     let finished = demo.exited().await;
     assert_eq!(finished.status.code(), Some(status), "{finished:#?}");
     assert!(!finished.stdout.contains("failed"), "{finished:#?}");
@@ -208,5 +208,5 @@ async fn anything_else_is_refused_with_its_usage() {
     let folder = Folder::new();
     let finished = demo(&folder, "--forever").run().await;
     assert_eq!(finished.status.code(), Some(2), "{finished:?}");
-    assert_eq!(finished.stdout, "usage: bin/demo [--keep]\n");
+    assert_eq!(finished.stdout, "usage: bin/demo [hello|http] [--keep]\n");
 }

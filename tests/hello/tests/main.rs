@@ -7,6 +7,7 @@ mod faults;
 mod fixture;
 mod flags;
 mod go;
+mod over_http;
 mod readme;
 mod tls;
 mod together;

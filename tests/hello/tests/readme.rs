@@ -2,42 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use temporal_nexus::testing::free_ports;
-
-use crate::fixture::{Program, Readme, Sample, cli, eventually, get, program, root, shape, target};
-
-/// Runs commands of the README as they are, but for these replacements: its ports, each by a free one, and the `temporal`
-/// program that the environment names.
-struct Walk {
-    grpc: u16,
-    http: u16,
-    ui: u16,
-}
-
-impl Walk {
-    fn new() -> Self {
-        // So that `cargo run` finds them built.
-        program("caller-starter");
-        let [grpc, http, ui] = free_ports().expect("free ports");
-        Self { grpc, http, ui }
-    }
-
-    /// A command, as a shell runs it in the folder of the README.
-    fn command(&self, readme: &str) -> Program {
-        let Self { grpc, http, ui } = self;
-        let ports = format!("--http-port {http} --port {grpc} --ui-port {ui}");
-        let command = readme
-            .replace("bin/temporal ", &format!("{} ", cli().display()))
-            .replace("--http-port 7243", &ports)
-            .replace("localhost:7233", &format!("localhost:{grpc}"));
-        Program::new("sh")
-            .args("-e -c")
-            .arg(command)
-            // Stands for the default of the `temporal` program.
-            .env("TEMPORAL_ADDRESS", format!("localhost:{grpc}"))
-            .env("CARGO_TARGET_DIR", target().0)
-    }
-}
+use crate::fixture::{Program, Readme, Sample, Walk, cli, get, program, root, shape};
 
 #[tokio::test]
 async fn the_walk_by_hand() {
@@ -52,14 +17,7 @@ async fn the_walk_by_hand() {
     let walk = Walk::new();
 
     let _server = walk.command(&server.text).start();
-    eventually("the server answers", async || {
-        let health = walk
-            .command("bin/temporal operator cluster health")
-            .run()
-            .await;
-        health.status.success().then_some(())
-    })
-    .await;
+    walk.server_answers().await;
     let setup = walk.command(&setup.text).run().await;
     assert!(setup.status.success(), "{setup:#?}");
     let _handler = walk.command(&handler.text).worker().await;
@@ -91,7 +49,7 @@ async fn the_walk_by_hand() {
         section.contains("<http://localhost:8233>"),
         "no Web UI in {section}"
     );
-    let ui = get(&format!("http://localhost:{}", walk.ui)).await;
+    let ui = get(&walk.ui()).await;
     assert_eq!(ui.as_deref(), Some("HTTP/1.1 200 OK"));
 }
 
@@ -150,13 +108,7 @@ fn the_words_of_a_conflict_are_those_of_the_crate() {
 
 #[test]
 fn every_link_leads_somewhere() {
-    let readme = Readme::read();
-    let links = readme.links().into_iter();
-    let (web, files): (Vec<_>, Vec<_>) = links.partition(|link| link.starts_with("https://"));
-    assert!(web.len() > 5 && files.len() > 10, "{web:?} and {files:?}");
-    for file in files {
-        assert!(root().join(file).exists(), "nothing at {file}");
-    }
+    assert_eq!(Readme::read().broken_links(10), [""; 0]);
 }
 
 #[tokio::test]

@@ -36,13 +36,12 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// const CHARGE: Operation<u64, String> = Operation::new("payments", "charge");
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let pending = PendingCompletions::new(CallbackTokens::new(&rand_key())?, "https://shop.example/charged");
+/// let pending = PendingCompletions::new(CallbackTokens::random(), "https://shop.example/charged");
 /// let app: axum::Router = axum::Router::new().route_service("/charged", pending.receiver());
 /// // … serve `app` …
 /// let client = NexusHttpClient::builder("https://payments.example/nexus").completions(pending).build()?;
 /// let receipt = client.execute(CHARGE, 1999, StartOptions::new()).await?;
 /// # Ok(()) }
-/// # fn rand_key() -> [u8; 32] { [0; 32] }
 /// ```
 #[derive(Clone)]
 pub struct PendingCompletions(Arc<Pending>);

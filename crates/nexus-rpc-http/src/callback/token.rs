@@ -6,6 +6,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use uuid::Uuid;
 
 /// Signed tokens for callbacks: they carry a text of yours, such as an order number, until a time of yours.
 ///
@@ -68,6 +69,17 @@ impl CallbackTokens {
             current: mac(key)?,
             previous: Vec::new(),
         })
+    }
+
+    /// Signs and verifies with a random key that nobody else has: for callbacks to this process alone.
+    #[must_use]
+    pub fn random() -> Self {
+        // 122 bits each are random.
+        let key = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes);
+        match Self::new(key.as_flattened()) {
+            Ok(tokens) => tokens,
+            Err(WeakKey { .. }) => unreachable!("48 bytes are enough"),
+        }
     }
 
     /// Verifies tokens of `key` as well, which was the key before.
@@ -167,6 +179,17 @@ mod tests {
             Err(InvalidCallbackToken::Expired)
         );
         assert_eq!(tokens(1).verify(&token), Err(InvalidCallbackToken::Expired));
+    }
+
+    #[test]
+    fn random_keys_differ() {
+        let (a, b) = (CallbackTokens::random(), CallbackTokens::random());
+        let token = a.sign("x", at(100));
+        assert_eq!(a.verify_at(&token, at(0)).unwrap(), "x");
+        assert_eq!(
+            b.verify_at(&token, at(0)),
+            Err(InvalidCallbackToken::Signature)
+        );
     }
 
     #[test]

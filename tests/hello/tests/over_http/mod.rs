@@ -1,0 +1,4 @@
+//! `samples/http`: what its README says, and its demo.
+
+mod demo;
+mod readme;
