@@ -1,19 +1,15 @@
 //! What HTTP libraries hide: chunks, split writes, broken requests.
 
-use nexus_rpc::{
-    Operation, Service, ServiceRegistry, StartError, StartOperationContext, context::CancelReason,
-    sync_operation,
-};
+use nexus_rpc::context::CancelReason;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::mpsc,
 };
 
 use crate::support::{
     DRAFT, Server,
     raw::{Wire, exchange},
-    within,
+    services, within,
 };
 
 const HEAD: &str = "POST /svc/raw HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -147,20 +143,7 @@ async fn a_wait_of_the_body_counts_for_the_request_timeout() {
 
 #[tokio::test]
 async fn a_caller_that_goes_away_is_told_to_the_handler() {
-    const WAIT: Operation<(), ()> = Operation::new("svc", "wait");
-    let (tell, mut told) = mpsc::channel(2);
-    let wait = sync_operation(move |ctx: StartOperationContext, (): ()| {
-        let tell = tell.clone();
-        async move {
-            tell.send(None).await?;
-            // The handler itself ends with the request.
-            tokio::spawn(async move { tell.send(Some(ctx.cancelled().await)).await });
-            std::future::pending::<Result<(), StartError>>().await
-        }
-    });
-    let mut registry = ServiceRegistry::new();
-    let service = Service::builder("svc").operation(WAIT, wait);
-    registry.register(service.build().unwrap()).unwrap();
+    let (registry, mut told) = services::waiting();
     let server = Server::of(registry).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let request = Wire::post("/svc/wait").bytes();

@@ -9,6 +9,7 @@ mod failure;
 mod framing;
 mod general;
 mod headers;
+mod http2;
 mod info;
 mod operations;
 mod pending;

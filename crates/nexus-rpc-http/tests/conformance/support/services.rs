@@ -10,11 +10,12 @@ use nexus_rpc::{
     CancelOperationContext, Content, Failure, HandlerError, HandlerErrorType, Headers, Link,
     Operation, OperationContext, OperationError, OperationHandler, OperationInfo, OperationResult,
     OperationState, OperationToken, RetryBehavior, Service, ServiceRegistry, StartError,
-    StartOperationContext, StartOperationResult, UntypedOperation, sync_operation,
+    StartOperationContext, StartOperationResult, UntypedOperation, context::CancelReason,
+    sync_operation,
 };
 use nexus_rpc_http::HttpContext;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 pub(crate) const ECHO: Operation<Value, Value> = Operation::new("svc", "echo");
 pub(crate) const BYTES: Operation<Vec<u8>, Vec<u8>> = Operation::new("svc", "bytes");
@@ -64,6 +65,27 @@ pub(crate) fn odd() -> Service {
         )
         .build()
         .unwrap()
+}
+
+/// `svc/wait`, whose handler says that it was begun (`None`), and then why it was given up. And `svc/echo`.
+pub(crate) fn waiting() -> (ServiceRegistry, mpsc::Receiver<Option<CancelReason>>) {
+    const WAIT: Operation<(), ()> = Operation::new("svc", "wait");
+    let (tell, told) = mpsc::channel(2);
+    let wait = sync_operation(move |ctx: StartOperationContext, (): ()| {
+        let tell = tell.clone();
+        async move {
+            tell.send(None).await?;
+            // The handler itself ends with the request.
+            tokio::spawn(async move { tell.send(Some(ctx.cancelled().await)).await });
+            std::future::pending::<Result<(), StartError>>().await
+        }
+    });
+    let service = Service::builder("svc")
+        .operation(WAIT, wait)
+        .operation(ECHO, sync_operation(async |_ctx, value: Value| Ok(value)));
+    let mut registry = ServiceRegistry::new();
+    registry.register(service.build().unwrap()).unwrap();
+    (registry, told)
 }
 
 /// Fails as it is told to.
