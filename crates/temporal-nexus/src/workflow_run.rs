@@ -132,7 +132,8 @@ pub struct WorkflowRunOperation<I, W, F> {
 
 impl<I, W, F> WorkflowRunOperation<I, W, F> {
     /// Lets callers of the draft HTTP dialect choose the operation's id, which is then its token. The workflow's id is `prefix` and that id,
-    /// whatever id the run has.
+    /// whatever id the run has, and one id is one workflow: a start with an id that was used attaches to the running workflow, or is answered
+    /// with how it ended. That goes before the policies of the run.
     ///
     /// Without this, a start with such an id is refused (`NOT_IMPLEMENTED`). With it, whoever may call the operation can ask for and cancel
     /// the workflows of the namespace whose ids begin with `prefix`: let no others begin so.
@@ -176,17 +177,27 @@ where
         input: I,
     ) -> Result<StartOperationResult<W::Output>, StartError> {
         let mut run = (self.f)(&ctx, input)?;
-        let token = match (ctx.requested_operation_id(), &self.operation_ids) {
-            (Some(id), Some(prefix)) => {
-                run.options.workflow_id = format!("{prefix}{id}");
-                let token = OperationToken::new(id)
-                    .map_err(|error| HandlerError::bad_request(error.to_string()))?;
-                start_as(&ctx, &self.workflow, run, &token).await?;
-                token
-            }
-            _ => start_workflow_run(&ctx, &self.workflow, run).await?,
+        let (Some(id), Some(prefix)) = (ctx.requested_operation_id(), &self.operation_ids) else {
+            let token = start_workflow_run(&ctx, &self.workflow, run).await?;
+            return Ok(StartOperationResult::Async(token));
         };
-        Ok(StartOperationResult::Async(token))
+        run.options.workflow_id = format!("{prefix}{id}");
+        // One id is one operation, also when it is asked for again.
+        run.options.id_conflict_policy = WorkflowIdConflictPolicy::UseExisting;
+        run.options.id_reuse_policy = WorkflowIdReusePolicy::RejectDuplicate;
+        let token = OperationToken::new(id)
+            .map_err(|error| HandlerError::bad_request(error.to_string()))?;
+        match start_as(&ctx, &self.workflow, run, &token).await {
+            Ok(()) => Ok(StartOperationResult::Async(token)),
+            Err(StartError::Handler(error)) if start::has_ended(&error) => {
+                let token = self.workflow_token(&token)?;
+                match observe::result::<W>(&ctx, &token, Duration::ZERO).await? {
+                    OperationResult::Succeeded(output) => Ok(StartOperationResult::Sync(output)),
+                    _ => Err(error.into()),
+                }
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn cancel(

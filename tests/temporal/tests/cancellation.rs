@@ -21,10 +21,22 @@ use temporalio_sdk::{
 use tokio::sync::Semaphore;
 
 use crate::fixture::{
-    Answer, Attempts, Fixture, History, SERVICE, Script, Setup, on_both_servers, post, until,
+    Answer, Attempts, Fixture, History, SERVICE, Script, Setup, on_both_servers, over_http_too,
+    until,
 };
 
 on_both_servers! {
+    a_canceled_caller_cancels_its_operation_and_ends_as_canceled,
+    an_operation_that_is_canceled_at_once_is_never_scheduled,
+    a_cancellation_waits_for_the_operation_to_start,
+    a_cancellation_reaches_a_workflow_that_continued_as_new,
+    a_synchronous_operation_cannot_be_canceled,
+    a_token_that_is_none_is_a_bad_request,
+    canceling_a_workflow_that_is_not_there_is_not_found,
+    canceling_twice_succeeds,
+}
+
+over_http_too! {
     a_canceled_caller_cancels_its_operation_and_ends_as_canceled,
     an_operation_that_is_canceled_at_once_is_never_scheduled,
     a_cancellation_waits_for_the_operation_to_start,
@@ -240,7 +252,7 @@ async fn cancel(
 ) -> Answer {
     let path = format!("{SERVICE}/{}/cancel", operation.name());
     let headers = [("nexus-operation-token", token)];
-    post(fixture.server, &fixture.endpoint, &path, &headers, "").await
+    fixture.post(&path, &headers, "").await
 }
 
 fn token(fixture: &Fixture) -> String {
@@ -285,7 +297,7 @@ async fn canceling_a_workflow_that_is_not_there_is_not_found(setup: Setup) {
 async fn canceling_twice_succeeds(setup: Setup) {
     let fixture = fixture(setup).await;
     let path = format!("{SERVICE}/wait");
-    let started = post(fixture.server, &fixture.endpoint, &path, &[], "").await;
+    let started = fixture.post(&path, &[], "").await;
     assert_eq!(started.status, 201, "{started:?}");
     for _ in 0..2 {
         let answer = cancel(&fixture, WAIT, &token(&fixture)).await;

@@ -19,10 +19,17 @@ use temporalio_sdk::{
 };
 
 use crate::fixture::{
-    Fixture, History, Run, Running, SERVICE, Script, Setup, on_both_servers, until,
+    Fixture, History, Run, Running, SERVICE, Script, Setup, on_both_servers, over_http_too, until,
 };
 
 on_both_servers! {
+    abandon_leaves_the_operation_alone,
+    try_cancel_asks_and_waits_for_nothing,
+    wait_cancellation_requested_waits_for_the_answer_of_the_handler,
+    wait_cancellation_completed_waits_for_the_end_of_the_operation,
+}
+
+over_http_too! {
     abandon_leaves_the_operation_alone,
     try_cancel_asks_and_waits_for_nothing,
     wait_cancellation_requested_waits_for_the_answer_of_the_handler,

@@ -14,9 +14,17 @@ use temporalio_sdk::{
     SyncWorkflowContext, WorkflowContext, WorkflowResult, workflows::WorkflowImplementation,
 };
 
-use crate::fixture::{Answer, Fixture, History, SERVICE, Setup, on_both_servers, post};
+use crate::fixture::{Answer, Fixture, History, SERVICE, Setup, on_both_servers, over_http_too};
 
 on_both_servers! {
+    callers_that_use_the_existing_workflow_all_get_its_result,
+    a_second_caller_is_refused_by_default,
+    a_request_that_is_sent_again_finds_its_workflow,
+    a_request_that_is_sent_again_after_the_end_finds_its_workflow,
+    a_start_that_the_server_refuses_is_a_bad_request,
+}
+
+over_http_too! {
     callers_that_use_the_existing_workflow_all_get_its_result,
     a_second_caller_is_refused_by_default,
     a_request_that_is_sent_again_finds_its_workflow,
@@ -115,7 +123,7 @@ async fn start(fixture: &Fixture, id: &str, request_id: &str) -> Answer {
     let path = format!("{SERVICE}/listen");
     let headers = [("nexus-request-id", request_id)];
     let input = format!("{id:?}");
-    post(fixture.server, &fixture.endpoint, &path, &headers, &input).await
+    fixture.post(&path, &headers, &input).await
 }
 
 fn token(answer: &Answer) -> String {

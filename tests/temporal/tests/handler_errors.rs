@@ -17,7 +17,7 @@ use temporalio_common::{
 };
 use temporalio_sdk::{ApplicationFailure, workflows::join_all as join_all_in_workflow};
 
-use crate::fixture::{Attempts, Fixture, SERVICE, Setup, on_both_servers, within};
+use crate::fixture::{Attempts, Fixture, SERVICE, Setup, on_both_servers, over_http_too, within};
 
 on_both_servers! {
     a_final_handler_error_reaches_the_caller_at_once,
@@ -29,6 +29,17 @@ on_both_servers! {
     an_error_through_the_question_mark_is_hidden,
     an_error_of_the_temporal_client_has_a_type_of_its_own,
     an_application_failure_shows_its_text,
+}
+
+// Errors of Temporal's crates that handlers pass on are recognised by the worker alone.
+over_http_too! {
+    a_final_handler_error_reaches_the_caller_at_once,
+    a_passing_handler_error_is_retried_until_the_handler_succeeds,
+    a_passing_handler_error_is_retried_until_the_operation_times_out,
+    a_handler_overrides_what_its_error_type_says_of_retries,
+    a_type_that_the_server_does_not_know_keeps_its_message,
+    the_cause_of_a_handler_error_is_seen_and_its_source_is_not,
+    an_error_through_the_question_mark_is_hidden,
 }
 
 /// Fails, with an error of the type in its input.
@@ -91,6 +102,10 @@ async fn a_final_handler_error_reaches_the_caller_at_once(setup: Setup) {
     let (setup, attempts) = failing(setup, u32::MAX, error);
     let fixture = setup.start().await;
     for error_type in FINAL {
+        // The dev server does not know a conflict: over HTTP it sends the request again and again.
+        if error_type == HandlerErrorType::Conflict && fixture.is_over_http() && !fixture.newer {
+            continue;
+        }
         let name = error_type.as_str();
         let call = fixture.call(FAIL, name.to_owned()).await;
         let error = call.error();
@@ -198,7 +213,7 @@ async fn a_type_that_the_server_does_not_know_keeps_its_message(setup: Setup) {
 
 async fn the_cause_of_a_handler_error_is_seen_and_its_source_is_not(setup: Setup) {
     let fixture = answering(setup, async |_ctx| {
-        let error = HandlerError::conflict("already paid")
+        let error = HandlerError::bad_request("already paid")
             .with_source(std::io::Error::other("hunter2"))
             .with_cause(Failure {
                 cause: Some(Box::new(Failure::new("by card"))),
@@ -210,6 +225,7 @@ async fn the_cause_of_a_handler_error_is_seen_and_its_source_is_not(setup: Setup
     let call = fixture.call(FAIL, String::new()).await;
     let answer = call.error().handler_error().expect("a handler error");
     assert_eq!(answer.message(), "already paid");
+    assert!(!call.history.says("hunter2"));
     // However the server nests them: the causes stand in their order.
     let mut texts = Vec::new();
     let mut failure = Some(call.history.operation_failure());
@@ -217,11 +233,11 @@ async fn the_cause_of_a_handler_error_is_seen_and_its_source_is_not(setup: Setup
         texts.push(it.message.clone());
         failure = it.cause.as_deref();
     }
-    assert!(
-        texts.ends_with(&["paid on Monday".into(), "by card".into()]),
-        "{texts:?}"
-    );
-    assert!(!call.history.says("hunter2"));
+    // The dev server takes no causes that come over HTTP.
+    if fixture.newer || !fixture.is_over_http() {
+        let causes = ["paid on Monday".to_owned(), "by card".to_owned()];
+        assert!(texts.ends_with(&causes), "{texts:?}");
+    }
     fixture.stop().await;
 }
 

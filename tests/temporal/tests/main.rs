@@ -10,6 +10,7 @@ mod fixture;
 mod handler_errors;
 mod links;
 mod operation_errors;
+mod over_http;
 mod refusals;
 mod results;
 mod shutdown;

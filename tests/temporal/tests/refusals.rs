@@ -12,9 +12,16 @@ use temporalio_common::protos::temporal::api::{
     enums::v1::EventType, failure::v1::failure::FailureInfo,
 };
 
-use crate::fixture::{Call, History, SERVICE, Setup, on_both_servers};
+use crate::fixture::{Call, History, SERVICE, Setup, on_both_servers, over_http_too};
 
 on_both_servers! {
+    an_input_that_cannot_be_read_is_a_bad_request_that_names_the_place,
+    an_unknown_service_is_not_found,
+    an_unknown_operation_is_not_found,
+    a_panic_is_internal_and_its_text_stays_with_the_handler,
+}
+
+over_http_too! {
     an_input_that_cannot_be_read_is_a_bad_request_that_names_the_place,
     an_unknown_service_is_not_found,
     an_unknown_operation_is_not_found,
@@ -49,7 +56,12 @@ fn refused<O>(call: &Call<O>, error_type: &HandlerErrorType, message: &str) {
     assert!(matches!(error, NexusOperationError::Failed(_)), "{error:?}");
     let answer = error.handler_error().expect("a handler error");
     assert_eq!(answer.error_type(), error_type);
-    assert_eq!(answer.message(), message);
+    // Behind HTTP the text says also where in the line it is.
+    let (said, _) = answer
+        .message()
+        .split_once(" at line ")
+        .unwrap_or((answer.message(), ""));
+    assert_eq!(said, message);
     assert!(!answer.is_retryable());
     assert_eq!(handler_failure_type(&call.history), error_type.as_str());
     assert!(call.history.says(message), "{:?}", call.history);

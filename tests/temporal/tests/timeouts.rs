@@ -11,9 +11,13 @@ use temporalio_common::{error::TimeoutType, protos::temporal::api::enums::v1::Ev
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::{WorkflowContext, WorkflowResult};
 
-use crate::fixture::{Fixture, SERVICE, Setup, on_both_servers, within};
+use crate::fixture::{Fixture, SERVICE, Setup, on_both_servers, over_http_too, within};
 
 on_both_servers! {
+    schedule_to_close_ends_an_operation_that_goes_on,
+}
+
+over_http_too! {
     schedule_to_close_ends_an_operation_that_goes_on,
 }
 

@@ -238,3 +238,10 @@ fn start_error(status: Status, workflow_id: &str) -> HandlerError {
     }
     classify(HandlerError::unclassified(status))
 }
+
+/// Whether the start was refused because a workflow had this id before, and its policy is not to start another.
+pub(super) fn has_ended(error: &HandlerError) -> bool {
+    let status =
+        std::error::Error::source(error).and_then(|source| source.downcast_ref::<Status>());
+    status.is_some_and(|status| status.code() == Code::AlreadyExists)
+}
