@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use nexus_rpc::{OperationError, OperationHandler, StartError, sync_operation};
 use nexus_rpc_http::{AsyncOperationContext, async_operation};
 use service::{EchoInput, EchoOutput, HelloInput, HelloOutput, HelloServiceHandler, Language};
+use tracing_subscriber::EnvFilter;
 
 /// The handler of `HelloService`, as the hello sample has one that is backed by workflows.
 pub struct EmbeddedHandler {
@@ -43,4 +44,13 @@ fn greet(input: HelloInput) -> Result<HelloOutput, StartError> {
         }
     };
     Ok(HelloOutput { message })
+}
+
+/// Logs to standard error: what `RUST_LOG` asks for, or `info`.
+pub fn init_logging() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }

@@ -28,9 +28,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .init();
+    http_sample::init_logging();
     let listen = Arguments::parse().listen;
     let listener = TcpListener::bind(listen)
         .await

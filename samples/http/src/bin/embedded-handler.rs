@@ -31,9 +31,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .init();
+    http_sample::init_logging();
     let arguments = Arguments::parse();
 
     let store = RedbStore::open(&arguments.store)

@@ -1,4 +1,5 @@
 //! `samples/http`: what its README says, and its demo.
 
 mod demo;
+mod faults;
 mod readme;
