@@ -24,6 +24,10 @@ pub(crate) fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, BrokenEscape> {
 
 /// Decodes percent-escapes. A lone `%` is an error here, unlike in `percent_encoding`.
 pub(crate) fn decode(text: &str) -> Result<Cow<'_, str>, BrokenEscape> {
+    // Nearly every segment.
+    if !text.contains('%') {
+        return Ok(text.into());
+    }
     if !escapes_are_whole(text) {
         return Err(BrokenEscape);
     }

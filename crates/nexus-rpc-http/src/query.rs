@@ -4,7 +4,10 @@ use crate::path::{BrokenEscape, decode};
 
 /// The value of the first parameter called `name`.
 pub(crate) fn parameter(query: Option<&str>, name: &str) -> Result<Option<String>, BrokenEscape> {
-    for pair in query.unwrap_or_default().split('&') {
+    let Some(query) = query else {
+        return Ok(None);
+    };
+    for pair in query.split('&') {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         // A broken parameter of somebody else's is none of ours.
         if form_decode(key).is_ok_and(|key| key == name) {

@@ -8,14 +8,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt};
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use nexus_rpc::{Serializer, ServiceRegistry, content::BoxError, context::Extensions};
 use tokio::sync::Semaphore;
 use tower_service::Service;
-use tracing::Instrument;
 
 use crate::Dialect;
 
@@ -95,43 +94,17 @@ impl NexusHttpService {
     }
 
     /// Answers one request.
-    pub async fn answer<B>(&self, request: Request<B>) -> Response<ResponseBody>
+    pub fn answer<B>(
+        &self,
+        request: Request<B>,
+    ) -> impl Future<Output = Response<ResponseBody>> + Send + use<B>
     where
         B: Body + Send,
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let route = match self.0.route(&request) {
-            Ok(route) => route,
-            Err(response) => return *response,
-        };
-        let span = tracing::info_span!(
-            "nexus_request",
-            otel.kind = "server",
-            dialect = %route.dialect,
-            method = route.action.name(),
-            service = route.service,
-            operation = route.operation,
-            status = tracing::field::Empty,
-        );
-        let exchange = async {
-            let response = self.0.exchange(route, request).await;
-            tracing::Span::current().record("status", response.status().as_u16());
-            response
-        };
-        exchange.instrument(span).await
-    }
-}
-
-impl Server {
-    fn route<B>(&self, request: &Request<B>) -> Result<route::Route, Box<Response<ResponseBody>>> {
-        route::resolve(
-            self.dialects,
-            &self.prefix,
-            request.method(),
-            request.uri().path(),
-        )
-        .map_err(|(dialect, refusal)| Box::new(refusal.into_response(dialect)))
+        let (parts, body) = request.into_parts();
+        self.0.clone().answer(Arc::new(parts), body)
     }
 }
 
@@ -160,8 +133,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let service = self.clone();
-        Box::pin(async move { Ok(service.answer(request).await) })
+        self.answer(request).map(Ok).boxed()
     }
 }
 
@@ -173,5 +145,19 @@ impl fmt::Debug for NexusHttpService {
             .field("prefix", &self.0.prefix)
             .field("limits", &self.0.limits)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_future_of_a_request_is_small() {
+        let service = NexusHttpService::builder(ServiceRegistry::new())
+            .build()
+            .unwrap();
+        let answer = service.answer(Request::new(ResponseBody::default()));
+        assert!(size_of_val(&answer) <= 1024, "{}", size_of_val(&answer));
     }
 }

@@ -25,6 +25,9 @@ mod json;
 pub use erased_serde;
 pub use json::JsonSerializer;
 
+/// Content type of JSON.
+pub const JSON: &str = "application/json";
+
 /// Content type of bytes.
 pub const OCTET_STREAM: &str = "application/octet-stream";
 
@@ -41,7 +44,15 @@ impl Content {
     /// A body of the media type `content_type`.
     pub fn new(content_type: impl Into<String>, data: impl Into<Bytes>) -> Self {
         Self {
-            headers: Headers::from_iter([("type", content_type.into())]),
+            headers: Headers::of("type", content_type.into()),
+            data: data.into(),
+        }
+    }
+
+    /// A body of the media type `application/json`.
+    pub fn json(data: impl Into<Bytes>) -> Self {
+        Self {
+            headers: Headers::of("type", JSON),
             data: data.into(),
         }
     }
@@ -126,7 +137,7 @@ pub type Visit<'a> = &'a mut dyn for<'d, 'de> FnMut(
 ) -> Result<(), ContentError>;
 
 /// Writes serde's data model to [`Content`] and reads it back. A transport chooses one for all its operations.
-pub trait Serializer: Send + Sync + 'static {
+pub trait Serializer: Any + Send + Sync {
     /// Writes `value`. Takes it by value so that a serializer may hand it on to code that wants to own it.
     fn serialize(
         &self,
@@ -188,12 +199,15 @@ impl<T: serde::Serialize + Send + 'static> ToContent for T {
             Ok(None) => return Ok(Content::empty()),
             Err(value) => value,
         };
-        serializer
-            .serialize(Box::new(value))
-            .map_err(|source| ContentError::Serialize {
-                type_name: std::any::type_name::<T>(),
-                source,
-            })
+        let written = if is_json(serializer) {
+            json::write(&value)
+        } else {
+            serializer.serialize(Box::new(value))
+        };
+        written.map_err(|source| ContentError::Serialize {
+            type_name: std::any::type_name::<T>(),
+            source,
+        })
     }
 }
 
@@ -207,21 +221,33 @@ impl<T: serde::de::DeserializeOwned + Send + 'static> FromContent for T {
                 .or_else(|bytes| cast::<Option<Vec<u8>>, T>(Some(bytes)))
                 .map_err(|_| ContentError::Serializer("bytes for another type".into()));
         }
+        if is_json(serializer) {
+            return json::read(&content);
+        }
         let mut value = None;
         serializer.deserialize(content, &mut |deserializer| {
-            let read = serde_path_to_error::deserialize(deserializer).map_err(|error| {
-                ContentError::Deserialize {
-                    path: error.path().to_string(),
-                    message: error.into_inner().to_string(),
-                }
-            })?;
-            value = Some(read);
+            value = Some(deserialize(deserializer)?);
             Ok(())
         })?;
         value.ok_or_else(|| {
             ContentError::Serializer("the serializer returned without reading the value".into())
         })
     }
+}
+
+/// Reads a value, and says where in it the error is.
+fn deserialize<'de, T: serde::Deserialize<'de>>(
+    deserializer: impl serde::Deserializer<'de, Error: fmt::Display>,
+) -> Result<T, ContentError> {
+    serde_path_to_error::deserialize(deserializer).map_err(|error| ContentError::Deserialize {
+        path: error.path().to_string(),
+        message: error.into_inner().to_string(),
+    })
+}
+
+/// Whether it is the usual serializer, which knows the very type of a value: erasing it costs as much again as the JSON of a small one.
+fn is_json(serializer: &dyn Serializer) -> bool {
+    (serializer as &dyn Any).is::<JsonSerializer>()
 }
 
 fn is_bytes<T: 'static>() -> bool {
@@ -274,6 +300,10 @@ impl LazyValue {
     #[must_use]
     pub fn serializer(&self) -> &Arc<dyn Serializer> {
         &self.serializer
+    }
+
+    pub(crate) fn into_parts(self) -> (Content, Arc<dyn Serializer>) {
+        (self.content, self.serializer)
     }
 
     /// Reads the value.

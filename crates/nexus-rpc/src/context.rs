@@ -101,21 +101,41 @@ pub struct OperationContext(Arc<Shared>);
 
 struct Shared {
     request: RequestInfo,
+    headers: OnceLock<Headers>,
+    read_headers: fn(&Extensions) -> Headers,
     outbound_links: Mutex<Vec<Link>>,
     callback_accepted: AtomicBool,
-    cancellation: CancellationToken,
+    // Made for the first that waits: few handlers do.
+    cancellation: OnceLock<CancellationToken>,
     reason: OnceLock<CancelReason>,
 }
 
 impl OperationContext {
     /// The context of a request.
     #[must_use]
-    pub fn new(request: RequestInfo) -> Self {
+    pub fn new(mut request: RequestInfo) -> Self {
+        let headers = std::mem::take(&mut request.headers);
+        Self::with(request, headers.into(), |_| Headers::new())
+    }
+
+    /// The context of a request whose headers are read from what the transport has of it when a handler asks for them, which few do.
+    #[must_use]
+    pub fn with_headers(request: RequestInfo, read: fn(&Extensions) -> Headers) -> Self {
+        Self::with(request, OnceLock::new(), read)
+    }
+
+    fn with(
+        request: RequestInfo,
+        headers: OnceLock<Headers>,
+        read_headers: fn(&Extensions) -> Headers,
+    ) -> Self {
         Self(Arc::new(Shared {
             request,
+            headers,
+            read_headers,
             outbound_links: Mutex::default(),
             callback_accepted: AtomicBool::new(false),
-            cancellation: CancellationToken::new(),
+            cancellation: OnceLock::new(),
             reason: OnceLock::new(),
         }))
     }
@@ -135,7 +155,9 @@ impl OperationContext {
     /// Headers of the request.
     #[must_use]
     pub fn headers(&self) -> &Headers {
-        &self.0.request.headers
+        self.0
+            .headers
+            .get_or_init(|| (self.0.read_headers)(&self.0.request.extensions))
     }
 
     /// When the caller stops waiting for the answer to this request, if it said so. Temporal grants 10 seconds.
@@ -154,7 +176,7 @@ impl OperationContext {
 
     /// Waits until the transport gives up the request. Use it to stop work that nobody will hear of.
     pub async fn cancelled(&self) -> CancelReason {
-        self.0.cancellation.cancelled().await;
+        self.cancellation().cancelled().await;
         self.cancel_reason().unwrap_or(CancelReason::TimedOut)
     }
 
@@ -183,10 +205,14 @@ impl OperationContext {
     pub fn cancel(&self, reason: CancelReason) {
         // The reason first: whoever wakes up must find it.
         let _ = self.0.reason.set(reason);
-        self.0.cancellation.cancel();
+        self.cancellation().cancel();
     }
 
-    /// Whether the handler said that it will call the callback. For transports.
+    fn cancellation(&self) -> &CancellationToken {
+        self.0.cancellation.get_or_init(CancellationToken::new)
+    }
+
+    /// Whether there is a callback, and the handler said that it will call it. For transports.
     #[must_use]
     pub fn callback_accepted(&self) -> bool {
         self.0.callback_accepted.load(Ordering::Relaxed)
@@ -288,7 +314,9 @@ impl StartOperationContext {
     ///
     /// Without it they ask for the result. Everybody else counts on the callback, promised or not.
     pub fn accept_callback(&self) {
-        self.base.0.callback_accepted.store(true, Ordering::Relaxed);
+        if self.callback().is_some() {
+            self.base.0.callback_accepted.store(true, Ordering::Relaxed);
+        }
     }
 }
 

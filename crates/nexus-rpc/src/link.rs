@@ -7,7 +7,8 @@ pub struct Link {
     /// Where the resource is, as a URL. Temporal's own links have the scheme `temporal`.
     pub url: String,
     /// What kind of resource it is. For links of Temporal: the full name of their protobuf message, such as
-    /// `temporal.api.common.v1.Link.WorkflowEvent`.
+    /// `temporal.api.common.v1.Link.WorkflowEvent`. Letters and digits of ASCII, `_`, `.` and `/`: other characters make Go's SDK refuse the
+    /// whole request, so over HTTP a link that has them is left out.
     pub link_type: String,
 }
 

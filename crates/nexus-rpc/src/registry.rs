@@ -5,15 +5,15 @@
 //! read is `BAD_REQUEST`, a panic is `INTERNAL` and reaches nobody.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, btree_map::Entry},
     fmt,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
 
-use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, FutureExt};
 
 use crate::{
     CancelOperationContext, Content, FromContent, HandlerError, LazyValue, OperationContext,
@@ -32,7 +32,7 @@ use erased::{Erased, ErasedHandler};
 #[derive(Clone)]
 pub struct Service {
     name: String,
-    operations: HashMap<String, Arc<dyn ErasedHandler>>,
+    operations: BTreeMap<String, Arc<dyn ErasedHandler>>,
 }
 
 impl Service {
@@ -52,7 +52,7 @@ impl Service {
         ServiceBuilder {
             service: Self {
                 name: name.into(),
-                operations: HashMap::new(),
+                operations: BTreeMap::new(),
             },
             error: None,
         }
@@ -64,7 +64,7 @@ impl Service {
         &self.name
     }
 
-    /// The names of its operations on the wire, in no order.
+    /// The names of its operations on the wire, in alphabetical order.
     pub fn operations(&self) -> impl Iterator<Item = &str> {
         self.operations.keys().map(String::as_str)
     }
@@ -72,8 +72,7 @@ impl Service {
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut operations: Vec<_> = self.operations().collect();
-        operations.sort_unstable();
+        let operations: Vec<_> = self.operations().collect();
         f.debug_struct("Service")
             .field("name", &self.name)
             .field("operations", &operations)
@@ -202,7 +201,7 @@ pub enum RegistrationError {
 /// The services of a worker or server, by name.
 #[derive(Debug, Clone, Default)]
 pub struct ServiceRegistry {
-    services: HashMap<String, Service>,
+    services: BTreeMap<String, Service>,
 }
 
 impl ServiceRegistry {
@@ -231,54 +230,54 @@ impl ServiceRegistry {
         self.services.is_empty()
     }
 
-    /// The services, in no order.
+    /// The services, in the order of their names.
     pub fn services(&self) -> impl Iterator<Item = &Service> {
         self.services.values()
     }
 
     /// Starts the operation that the context names. The result is written with the serializer of `input`.
-    pub async fn start(
+    pub fn start(
         &self,
         ctx: StartOperationContext,
         input: LazyValue,
-    ) -> Result<StartOperationResult<Content>, StartError> {
-        let handler = self.find(&ctx)?;
-        contain_panic(|| handler.start(ctx, input)).await?
+    ) -> impl Future<Output = Result<StartOperationResult<Content>, StartError>> + Send {
+        let handler = self.find(&ctx);
+        contain_panic(handler.map(|handler| handler.start(ctx, input)))
     }
 
     /// Asks the operation `token` to end.
-    pub async fn cancel(
+    pub fn cancel(
         &self,
         ctx: CancelOperationContext,
         token: OperationToken,
-    ) -> Result<(), HandlerError> {
-        let handler = self.find(&ctx)?;
-        contain_panic(|| handler.cancel(ctx, token)).await?
+    ) -> impl Future<Output = Result<(), HandlerError>> + Send {
+        let handler = self.find(&ctx);
+        contain_panic(handler.map(|handler| handler.cancel(ctx, token)))
     }
 
     /// Describes the operation `token`.
-    pub async fn info(
+    pub fn info(
         &self,
         ctx: OperationContext,
         token: OperationToken,
-    ) -> Result<OperationInfo, HandlerError> {
-        let handler = self.find(&ctx)?;
-        contain_panic(|| handler.info(ctx, token)).await?
+    ) -> impl Future<Output = Result<OperationInfo, HandlerError>> + Send {
+        let handler = self.find(&ctx);
+        contain_panic(handler.map(|handler| handler.info(ctx, token)))
     }
 
     /// Gets the result of the operation `token`, written with `serializer`, and waits up to `wait` for it to end.
-    pub async fn result(
+    pub fn result(
         &self,
         ctx: OperationContext,
         token: OperationToken,
         wait: Duration,
         serializer: Arc<dyn Serializer>,
-    ) -> Result<OperationResult<Content>, StartError> {
-        let handler = self.find(&ctx)?;
-        contain_panic(|| handler.result(ctx, token, wait, serializer)).await?
+    ) -> impl Future<Output = Result<OperationResult<Content>, StartError>> + Send {
+        let handler = self.find(&ctx);
+        contain_panic(handler.map(|handler| handler.result(ctx, token, wait, serializer)))
     }
 
-    fn find(&self, ctx: &OperationContext) -> Result<Arc<dyn ErasedHandler>, HandlerError> {
+    fn find(&self, ctx: &OperationContext) -> Result<&dyn ErasedHandler, HandlerError> {
         let service = self.services.get(ctx.service()).ok_or_else(|| {
             HandlerError::not_found(format!("service {:?} not found", ctx.service()))
         })?;
@@ -289,7 +288,7 @@ impl ServiceRegistry {
                 ctx.service()
             ))
         })?;
-        Ok(handler.clone())
+        Ok(&**handler)
     }
 }
 
@@ -313,16 +312,15 @@ impl HandlerPanic {
     }
 }
 
-/// Runs a handler so that its panic, made before or inside its future, becomes an error.
-async fn contain_panic<Fut: Future>(
-    call: impl FnOnce() -> Fut,
-) -> Result<Fut::Output, HandlerError> {
-    let outcome = match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(future) => AssertUnwindSafe(future).catch_unwind().await,
-        Err(payload) => Err(payload),
-    };
-    // The process's panic hook has printed the place and, if asked to, the stack.
-    outcome.map_err(|payload| HandlerError::unclassified(HandlerPanic::new(&*payload)))
+/// Runs the future of a handler so that its panic becomes an error.
+async fn contain_panic<T, E: From<HandlerError>>(
+    future: Result<BoxFuture<'_, Result<T, E>>, HandlerError>,
+) -> Result<T, E> {
+    AssertUnwindSafe(future?)
+        .catch_unwind()
+        .await
+        // The process's panic hook has printed the place and, if asked to, the stack.
+        .unwrap_or_else(|panic| Err(HandlerError::unclassified(HandlerPanic::new(&*panic)).into()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use nexus_rpc::{
     Content, FromContent, Link, OperationDefinition, OperationState, OperationToken, ToContent,
 };
@@ -14,7 +14,7 @@ use super::{
     response::{self, protocol},
 };
 use crate::{
-    Dialect, InvalidHeader,
+    Dialect,
     headers::{self, CALLBACK_PREFIX, NEXUS_REQUEST_ID, OPERATION_TIMEOUT},
     link,
     path::{encode, validate_unreserved},
@@ -98,11 +98,10 @@ impl NexusHttpClient {
     fn start_headers(&self, options: &StartOptions) -> Result<HeaderMap, InvalidRequest> {
         let mut headers = self.base_headers(&options.headers)?;
         let request_id = match &options.request_id {
-            Some(id) => header(NEXUS_REQUEST_ID, id)?,
-            None => HeaderValue::try_from(uuid::Uuid::new_v4().to_string())
-                .unwrap_or_else(|error| unreachable!("a UUID is digits and dashes: {error}")),
+            Some(id) => id.clone(),
+            None => uuid::Uuid::new_v4().to_string(),
         };
-        headers.insert(NEXUS_REQUEST_ID, request_id);
+        headers::extend(&mut headers, [(NEXUS_REQUEST_ID.as_str(), &*request_id)])?;
         if let Some(limit) = options.operation_timeout {
             headers.insert(OPERATION_TIMEOUT, timeout::header(limit));
         }
@@ -148,14 +147,6 @@ impl NexusHttpClient {
             dialect: self.0.dialect,
         }
     }
-}
-
-fn header(name: &'static str, value: &str) -> Result<HeaderValue, InvalidHeader> {
-    let mut map = HeaderMap::new();
-    headers::extend(&mut map, [(name, value)])?;
-    Ok(map
-        .remove(HeaderName::from_static(name))
-        .unwrap_or_else(|| unreachable!("it was put there")))
 }
 
 fn read(

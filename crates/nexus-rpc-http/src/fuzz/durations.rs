@@ -76,8 +76,7 @@ fn durations() {
         let Ok(value) = HeaderValue::from_str(&text) else {
             return Ok(());
         };
-        let headers =
-            HeaderMap::from_iter([(http::HeaderName::from_static(REQUEST_TIMEOUT), value)]);
+        let headers = HeaderMap::from_iter([(REQUEST_TIMEOUT, value)]);
         match timeout::read(&headers) {
             Ok(read) => {
                 prop_assert!(is_of_the_specification(&text));

@@ -152,10 +152,7 @@ fn handler_errors() {
             let response_status = StatusCode::from_u16(code).unwrap();
             let headers = HeaderMap::from_iter([
                 (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
-                (
-                    http::HeaderName::from_static(NEXUS_REQUEST_RETRYABLE),
-                    HeaderValue::from_static(retryable),
-                ),
+                (NEXUS_REQUEST_RETRYABLE, HeaderValue::from_static(retryable)),
             ]);
             for dialect in [Dialect::Current, Dialect::Draft] {
                 let read = read_handler_error(dialect, response_status, &headers, &body);

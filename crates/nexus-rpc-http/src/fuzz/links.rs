@@ -1,4 +1,4 @@
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
 use super::{fuzz, input, is_readable};
@@ -65,11 +65,11 @@ fn links() {
         }
         let mut once = HeaderMap::new();
         write(&links, &mut once);
-        // A type that is no ASCII is the one thing that is read but not written.
+        // A type that Go does not read is the one thing that is read but not written.
         let writable = links.iter().filter(|link| {
             link.link_type
                 .bytes()
-                .all(|b| b.is_ascii_graphic() || b == b' ')
+                .all(|b| b.is_ascii_alphanumeric() || b"_./".contains(&b))
         });
         let again = read(&once).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(again.len(), writable.clone().count());
@@ -88,7 +88,7 @@ fn links() {
         let joined = once.get_all(NEXUS_LINK).iter().map(HeaderValue::as_bytes);
         let joined = joined.collect::<Vec<_>>().join(&b", "[..]);
         let joined = HeaderValue::from_bytes(&joined).unwrap();
-        let joined = HeaderMap::from_iter([(HeaderName::from_static(NEXUS_LINK), joined)]);
+        let joined = HeaderMap::from_iter([(NEXUS_LINK, joined)]);
         prop_assert_eq!(read(&joined).ok(), Some(again));
         Ok(())
     });

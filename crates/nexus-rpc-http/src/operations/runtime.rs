@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, SystemTime},
@@ -62,9 +62,23 @@ pub(crate) struct Access {
 
 /// What the context of a start request has beyond that.
 pub(crate) struct StartRequest {
-    pub(crate) dialect: Dialect,
+    dialect: Dialect,
     /// As it came.
-    pub(crate) input: Content,
+    input: OnceLock<Content>,
+}
+
+impl StartRequest {
+    pub(crate) fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            input: OnceLock::new(),
+        }
+    }
+
+    /// Once the body of the request was read.
+    pub(crate) fn set_input(&self, input: Content) {
+        let _ = self.input.set(input);
+    }
 }
 
 pub(super) struct Runtime {

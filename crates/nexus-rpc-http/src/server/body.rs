@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use nexus_rpc::{HandlerError, content::BoxError};
@@ -41,31 +41,34 @@ where
     match read {
         Some(read) => Ok(read),
         None => {
-            drain(body).await;
+            // Rare, and larger than all the rest.
+            Box::pin(drain(body)).await;
             Err(Refusal::body_too_large(limit))
         }
     }
 }
 
 async fn collect<B: Body + Unpin>(mut body: B) -> Result<Bytes, B::Error> {
-    // Nearly every body is one frame, which need not be gathered with others.
-    let mut first = match body.frame().await {
-        None => return Ok(Bytes::new()),
-        Some(frame) => match frame?.into_data() {
-            Ok(data) => data,
-            // Trailers: nothing comes after them.
-            Err(_) => return Ok(Bytes::new()),
-        },
-    };
-    let first = first.copy_to_bytes(first.remaining());
-    if body.is_end_stream() {
+    // Nearly every body is one frame, which need not be copied.
+    let mut first = Bytes::new();
+    let mut more = BytesMut::new();
+    while !body.is_end_stream()
+        && let Some(frame) = body.frame().await
+    {
+        // Trailers say nothing here.
+        let Ok(mut data) = frame?.into_data() else {
+            continue;
+        };
+        if first.is_empty() {
+            first = data.copy_to_bytes(data.remaining());
+        } else {
+            more.put(data);
+        }
+    }
+    if more.is_empty() {
         return Ok(first);
     }
-    let rest = body.collect().await?.to_bytes();
-    if rest.is_empty() {
-        return Ok(first);
-    }
-    Ok([first, rest].concat().into())
+    Ok([first, more.freeze()].concat().into())
 }
 
 /// Throws away what still comes of a body, within reason. A sender whose connection is closed while it writes gets no answer to read:

@@ -1,96 +1,126 @@
 //! One request and its response.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use http::{Request, Response, StatusCode, request::Parts};
+use http::{Response, StatusCode, request::Parts};
 use http_body::Body;
 use nexus_rpc::{
-    CancelOperationContext, HandlerError, OperationContext, OperationToken,
+    CancelOperationContext, HandlerError, Headers, OperationContext, OperationToken,
     content::BoxError,
     context::{CancelReason, Extensions, RequestInfo},
 };
+use tokio::time::timeout_at;
+use tracing::{Instrument, Span};
 
 use super::{
     Refusal, ResponseBody, Server, respond,
-    route::{Action, Route},
+    route::{self, Action, Route},
 };
-use crate::{Dialect, headers, query, timeout};
+use crate::{Dialect, headers, operations::StartRequest, query, timeout};
 
-/// The names of the operation that a request is for.
-pub(super) struct Target {
-    pub(super) dialect: Dialect,
-    pub(super) service: String,
-    pub(super) operation: String,
-    /// When the server gives up.
-    pub(super) deadline: Instant,
+/// What is left to do for a request.
+struct Received {
+    exchange: Exchange,
+    action: Action,
+    /// How long the server takes for it at most.
+    granted: Duration,
+    deadline: Instant,
 }
 
 impl Server {
-    pub(super) async fn exchange<B>(
-        &self,
-        route: Route,
-        request: Request<B>,
+    // A request goes into the heap before the first await. A future that held it would be large, is moved several times, and every await
+    // within would hold it once more; allocators take longer for what is above 1 KiB.
+    pub(super) async fn answer<B>(
+        self: Arc<Self>,
+        parts: Arc<Parts>,
+        body: B,
     ) -> Response<ResponseBody>
     where
         B: Body + Send,
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let dialect = route.dialect;
-        self.try_exchange(route, request)
-            .await
-            .unwrap_or_else(|refusal| refusal.into_response(dialect))
+        let (dialect, span, received) = self.receive(parts);
+        let answer = match received {
+            Ok(received) => {
+                let answer = self.act(received.exchange, received.action, body);
+                timeout_at(received.deadline.into(), answer)
+                    .instrument(span.clone())
+                    .await
+                    .unwrap_or_else(|_| Err(not_within(received.granted)))
+            }
+            Err(refusal) => Err(refusal),
+        };
+        span.in_scope(|| {
+            let response = answer.unwrap_or_else(|refusal| refusal.into_response(dialect));
+            span.record("status", response.status().as_u16());
+            response
+        })
     }
 
-    async fn try_exchange<B>(
-        &self,
-        route: Route,
-        request: Request<B>,
-    ) -> Result<Response<ResponseBody>, Refusal>
-    where
-        B: Body + Send,
-        B::Data: Send,
-        B::Error: Into<BoxError>,
-    {
-        let (parts, body) = request.into_parts();
+    fn receive(&self, parts: Arc<Parts>) -> (Dialect, Span, Result<Received, Refusal>) {
+        let route = route::resolve(self.dialects, &self.prefix, &parts.method, parts.uri.path());
+        let route = match route {
+            Ok(route) => route,
+            Err((dialect, refusal)) => return (dialect, Span::none(), Err(refusal)),
+        };
+        let dialect = route.dialect;
+        let span = tracing::info_span!(
+            "nexus_request",
+            otel.kind = "server",
+            %dialect,
+            method = route.action.name(),
+            service = route.service,
+            operation = route.operation,
+            status = tracing::field::Empty,
+        );
+        (dialect, span, self.check(route, parts))
+    }
+
+    fn check(&self, route: Route, parts: Arc<Parts>) -> Result<Received, Refusal> {
         self.check_headers(&parts)?;
-        let asked = timeout::read(&parts.headers)
-            .map_err(|error| HandlerError::bad_request(error.to_string()))?;
-        let mut granted = self.limits.request;
-        if matches!(route.action, Action::Result { .. }) {
-            granted = granted.saturating_add(self.limits.wait);
-        }
-        granted = asked.map_or(granted, |asked| asked.min(granted));
+        let granted = self.granted(&route.action, &parts)?;
         let deadline = Instant::now().checked_add(granted).ok_or_else(|| {
             HandlerError::internal("the request timeout of the server is too long")
         })?;
-        let target = Target {
-            dialect: route.dialect,
+        let mut extensions = self.extensions.clone();
+        extensions.insert_shared(parts.clone());
+        if self.keeps_operations && matches!(route.action, Action::Start { .. }) {
+            extensions.insert(StartRequest::new(route.dialect));
+        }
+        let request = RequestInfo {
             service: route.service,
             operation: route.operation,
+            deadline: Some(deadline),
+            extensions,
+            ..RequestInfo::default()
+        };
+        let exchange = Exchange {
+            dialect: route.dialect,
+            context: OperationContext::with_headers(request, read_headers),
+            parts,
+            answered: false,
+        };
+        Ok(Received {
+            exchange,
+            action: route.action,
+            granted,
             deadline,
-        };
-        let answer = async {
-            match route.action {
-                Action::Start { id } => self.start(target, id, parts, body).await,
-                Action::Cancel { token } => self.cancel(target, token, parts).await,
-                Action::Info { id } => self.info(target, id, parts).await,
-                Action::Result { id } => self.result(target, id, parts).await,
-            }
-        };
-        match tokio::time::timeout_at(deadline.into(), answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(HandlerError::request_timeout(format!(
-                "the request was not answered within {}",
-                nexus_rpc::duration::format(granted)
-            ))
-            .into()),
-        }
+        })
     }
 
-    /// What every context of this server has.
-    pub(super) fn extensions(&self) -> Extensions {
-        self.extensions.clone()
+    /// How long the server takes for a request at most.
+    fn granted(&self, action: &Action, parts: &Parts) -> Result<Duration, Refusal> {
+        let asked = timeout::read(&parts.headers)
+            .map_err(|error| HandlerError::bad_request(error.to_string()))?;
+        let mut granted = self.limits.request;
+        if matches!(action, Action::Result { .. }) {
+            granted = granted.saturating_add(self.limits.wait);
+        }
+        Ok(asked.map_or(granted, |asked| asked.min(granted)))
     }
 
     fn check_headers(&self, parts: &Parts) -> Result<(), Refusal> {
@@ -105,37 +135,65 @@ impl Server {
         Ok(())
     }
 
+    async fn act<B>(
+        &self,
+        exchange: Exchange,
+        action: Action,
+        body: B,
+    ) -> Result<Response<ResponseBody>, Refusal>
+    where
+        B: Body + Send,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        match action {
+            Action::Start { id } => self.start(exchange, id, body).await,
+            Action::Cancel { token } => self.cancel(exchange, token).await,
+            Action::Info { id } => self.info(exchange, id).await,
+            Action::Result { id } => self.result(exchange, id).await,
+        }
+    }
+
     async fn cancel(
         &self,
-        target: Target,
+        exchange: Exchange,
         token: Option<String>,
-        parts: Parts,
     ) -> Result<Response<ResponseBody>, Refusal> {
         let token = match token {
             Some(token) => token,
-            None => token_of(&parts)?,
+            None => token_of(&exchange.parts)?,
         };
         let token = operation_token(token)?;
-        let guard = Guard::new(target, parts, self.extensions());
-        let ctx = CancelOperationContext::new(guard.context());
+        let ctx = CancelOperationContext::new(exchange.context.clone());
         let canceled = self.registry.cancel(ctx, token).await;
-        guard.answered();
+        exchange.answered();
         canceled?;
         Ok(respond::empty(StatusCode::ACCEPTED))
     }
 
     async fn info(
         &self,
-        target: Target,
+        exchange: Exchange,
         id: String,
-        parts: Parts,
     ) -> Result<Response<ResponseBody>, Refusal> {
         let token = operation_token(id)?;
-        let guard = Guard::new(target, parts, self.extensions());
-        let info = self.registry.info(guard.context(), token).await;
-        guard.answered();
+        let info = self.registry.info(exchange.context.clone(), token).await;
+        exchange.answered();
         Ok(respond::info(info?.state))
     }
+}
+
+fn not_within(granted: Duration) -> Refusal {
+    let granted = nexus_rpc::duration::format(granted);
+    HandlerError::request_timeout(format!("the request was not answered within {granted}")).into()
+}
+
+/// What the context of a request shows of its headers.
+fn read_headers(extensions: &Extensions) -> Headers {
+    extensions
+        .get::<Parts>()
+        .map(|parts| headers::for_user(&parts.headers))
+        .unwrap_or_default()
 }
 
 /// Current dialect: the token is in a header or, failing that, in the query.
@@ -161,38 +219,21 @@ pub(super) fn operation_token(token: String) -> Result<OperationToken, Refusal> 
     OperationToken::new(token).map_err(|error| HandlerError::bad_request(error.to_string()).into())
 }
 
-/// The context of a request, which is told when the server gives the request up: its time was over, or the caller went away.
-pub(super) struct Guard {
-    context: OperationContext,
+/// A request on its way. Its context is told when the server gives it up: its time was over, or the caller went away.
+pub(super) struct Exchange {
+    pub(super) dialect: Dialect,
+    pub(super) parts: Arc<Parts>,
+    pub(super) context: OperationContext,
     answered: bool,
 }
 
-impl Guard {
-    pub(super) fn new(target: Target, parts: Parts, mut extensions: Extensions) -> Self {
-        let headers = headers::for_user(&parts.headers);
-        extensions.insert(parts);
-        Self {
-            context: OperationContext::new(RequestInfo {
-                service: target.service,
-                operation: target.operation,
-                headers,
-                deadline: Some(target.deadline),
-                extensions,
-            }),
-            answered: false,
-        }
-    }
-
-    pub(super) fn context(&self) -> OperationContext {
-        self.context.clone()
-    }
-
+impl Exchange {
     pub(super) fn answered(mut self) {
         self.answered = true;
     }
 }
 
-impl Drop for Guard {
+impl Drop for Exchange {
     fn drop(&mut self) {
         if !self.answered {
             let over = self

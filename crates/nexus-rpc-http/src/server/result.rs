@@ -1,13 +1,16 @@
 //! Draft: the result of an operation, now or after a wait.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{Response, StatusCode, request::Parts};
 use nexus_rpc::{HandlerError, OperationResult, StartError};
 
 use super::{
     Refusal, ResponseBody, Server,
-    exchange::{Guard, Target, operation_token, remaining},
+    exchange::{Exchange, operation_token, remaining},
     respond,
 };
 use crate::{date, query};
@@ -20,28 +23,26 @@ const MARGIN: Duration = Duration::from_millis(100);
 impl Server {
     pub(super) async fn result(
         &self,
-        target: Target,
+        exchange: Exchange,
         id: String,
-        parts: Parts,
     ) -> Result<Response<ResponseBody>, Refusal> {
-        let dialect = target.dialect;
+        let dialect = exchange.dialect;
         let token = operation_token(id)?;
-        let wait = self.wait(&parts)?;
+        let wait = self.wait(&exchange.parts)?;
         let _permit = match wait {
             Some(wait) if !wait.is_zero() => Some(self.waits.try_acquire().map_err(|_| {
                 HandlerError::unavailable("too many requests wait for a result, try again later")
             })?),
             _ => None,
         };
-        let time_left = target
-            .deadline
-            .saturating_duration_since(std::time::Instant::now());
+        let time_left = exchange.context.deadline().map_or(Duration::ZERO, |at| {
+            at.saturating_duration_since(Instant::now())
+        });
         let wait_granted = wait
             .unwrap_or_default()
             .min(time_left.saturating_sub(MARGIN));
-        let guard = Guard::new(target, parts, self.extensions());
         let result = self.registry.result(
-            guard.context(),
+            exchange.context.clone(),
             token,
             wait_granted,
             Arc::clone(&self.serializer),
@@ -53,7 +54,7 @@ impl Server {
         let Ok(result) = result else {
             return Ok(respond::empty(StatusCode::REQUEST_TIMEOUT));
         };
-        guard.answered();
+        exchange.answered();
         match result {
             Ok(OperationResult::Succeeded(content)) => respond::succeeded(dialect, content, &[]),
             Ok(OperationResult::Running) if wait.is_some() => {

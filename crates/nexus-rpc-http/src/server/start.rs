@@ -9,11 +9,7 @@ use nexus_rpc::{
     context::{Callback, StartDetails},
 };
 
-use super::{
-    Refusal, ResponseBody, Server, body,
-    exchange::{Guard, Target},
-    respond,
-};
+use super::{Refusal, ResponseBody, Server, body, exchange::Exchange, respond};
 use crate::{
     Dialect, OperationFailure, headers, link, operations::StartRequest, path::validate_unreserved,
     query,
@@ -22,9 +18,8 @@ use crate::{
 impl Server {
     pub(super) async fn start<B>(
         &self,
-        target: Target,
+        exchange: Exchange,
         id: Option<String>,
-        parts: Parts,
         body: B,
     ) -> Result<Response<ResponseBody>, Refusal>
     where
@@ -32,33 +27,18 @@ impl Server {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let dialect = target.dialect;
-        let details = StartDetails {
-            request_id: request_id(&target, id.as_deref(), &parts),
-            callback: self.callback(dialect, &parts)?,
-            links: self.links(dialect, &parts)?,
-            operation_id: id.clone(),
-        };
+        let dialect = exchange.dialect;
+        let ctx = self.start_context(&exchange, id.clone())?;
         let data = body::read(body, self.limits.body).await?;
-        let input = LazyValue::new(
-            headers::content(&parts.headers, data),
-            self.serializer.clone(),
-        );
-
-        let mut extensions = self.extensions();
-        if self.keeps_operations {
-            extensions.insert(StartRequest {
-                dialect,
-                input: input.content().clone(),
-            });
+        let input = headers::content(&exchange.parts.headers, data);
+        if let Some(request) = ctx.extension::<StartRequest>() {
+            request.set_input(input.clone());
         }
-        let has_callback = details.callback.is_some();
-        let guard = Guard::new(target, parts, extensions);
-        let ctx = StartOperationContext::new(guard.context(), details);
+        let input = LazyValue::new(input, self.serializer.clone());
         let started = self.registry.start(ctx, input).await;
-        let links = guard.context().take_links();
-        let callback_supported = has_callback && guard.context().callback_accepted();
-        guard.answered();
+        let links = exchange.context.take_links();
+        let callback_supported = exchange.context.callback_accepted();
+        exchange.answered();
         match started {
             Ok(StartOperationResult::Sync(content)) => respond::succeeded(dialect, content, &links),
             Ok(StartOperationResult::Async(token)) => {
@@ -82,6 +62,24 @@ impl Server {
             )),
             Err(StartError::Handler(error)) => Err(error.into()),
         }
+    }
+
+    fn start_context(
+        &self,
+        exchange: &Exchange,
+        id: Option<String>,
+    ) -> Result<StartOperationContext, Refusal> {
+        let (dialect, parts) = (exchange.dialect, &exchange.parts);
+        let details = StartDetails {
+            request_id: request_id(exchange, id.as_deref()),
+            callback: self.callback(dialect, parts)?,
+            links: self.links(dialect, parts)?,
+            operation_id: id,
+        };
+        Ok(StartOperationContext::new(
+            exchange.context.clone(),
+            details,
+        ))
     }
 
     /// What the caller may see of an operation's error.
@@ -147,11 +145,15 @@ impl Server {
 /// What handlers recognise a repeated request by.
 ///
 /// A caller of the draft that repeats a start repeats its operation id, but knows no request id: the one is made of the other.
-fn request_id(target: &Target, id: Option<&str>, parts: &Parts) -> String {
+fn request_id(exchange: &Exchange, id: Option<&str>) -> String {
+    let of_caller = headers::text(&exchange.parts.headers, headers::NEXUS_REQUEST_ID);
     // Go's clients send any text: a repeated request must not lose it.
-    match (headers::text(&parts.headers, headers::NEXUS_REQUEST_ID), id) {
+    match (of_caller, id) {
         (Some(request_id), _) => request_id.to_owned(),
-        (None, Some(id)) => format!("{}/{}/{id}", target.service, target.operation),
+        (None, Some(id)) => {
+            let ctx = &exchange.context;
+            format!("{}/{}/{id}", ctx.service(), ctx.operation())
+        }
         (None, None) => uuid::Uuid::new_v4().to_string(),
     }
 }

@@ -1,4 +1,7 @@
-use super::{BoxError, Content, ContentError, Serializer, Visit, erased_serde};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Deserializer, Value, de::SliceRead};
+
+use super::{BoxError, Content, ContentError, JSON, Serializer, Visit, deserialize, erased_serde};
 
 /// JSON, as every Nexus SDK speaks it by default.
 ///
@@ -6,44 +9,67 @@ use super::{BoxError, Content, ContentError, Serializer, Visit, erased_serde};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct JsonSerializer;
 
-/// Content type of JSON.
-const JSON: &str = "application/json";
+pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Result<Content, BoxError> {
+    let data = serde_json::to_vec(value)?;
+    if data == b"null" {
+        return Ok(Content::empty());
+    }
+    Ok(Content::json(data))
+}
+
+pub(super) fn read<T: DeserializeOwned>(content: &Content) -> Result<T, ContentError> {
+    let Some(mut json) = json_of(content)? else {
+        return deserialize(Value::Null);
+    };
+    let value = deserialize(&mut json)?;
+    expect_end(&mut json)?;
+    Ok(value)
+}
 
 impl Serializer for JsonSerializer {
     fn serialize(
         &self,
         value: Box<dyn erased_serde::Serialize + Send>,
     ) -> Result<Content, BoxError> {
-        let data = serde_json::to_vec(&*value)?;
-        Ok(if data == b"null" {
-            Content::empty()
-        } else {
-            Content::new(JSON, data)
-        })
+        write(&*value)
     }
 
     fn deserialize(&self, content: Content, visit: Visit<'_>) -> Result<(), ContentError> {
-        if content.is_empty() {
+        let Some(mut json) = json_of(&content)? else {
             return visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(
-                serde_json::Value::Null,
+                Value::Null,
             ));
-        }
-        if !content.content_type().is_some_and(is_json) {
-            return Err(ContentError::ContentType {
-                found: content.content_type().map(str::to_owned),
-                expected: JSON,
-            });
-        }
-        let mut json = serde_json::Deserializer::from_slice(&content.data);
+        };
         visit(&mut <dyn erased_serde::Deserializer<'_>>::erase(&mut json))?;
-        json.end().map_err(|error| ContentError::Deserialize {
-            path: String::new(),
-            message: error.to_string(),
-        })
+        expect_end(&mut json)
     }
 }
 
+/// `None`: no content, which is a null.
+fn json_of(content: &Content) -> Result<Option<Deserializer<SliceRead<'_>>>, ContentError> {
+    if content.is_empty() {
+        return Ok(None);
+    }
+    if !content.content_type().is_some_and(is_json) {
+        return Err(ContentError::ContentType {
+            found: content.content_type().map(str::to_owned),
+            expected: JSON,
+        });
+    }
+    Ok(Some(Deserializer::from_slice(&content.data)))
+}
+
+fn expect_end(json: &mut Deserializer<SliceRead<'_>>) -> Result<(), ContentError> {
+    json.end().map_err(|error| ContentError::Deserialize {
+        path: String::new(),
+        message: error.to_string(),
+    })
+}
+
 fn is_json(content_type: &str) -> bool {
+    if content_type == JSON {
+        return true;
+    }
     let media_type = content_type.split(';').next().unwrap_or_default();
     media_type.trim().eq_ignore_ascii_case(JSON)
 }

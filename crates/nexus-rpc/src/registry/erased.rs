@@ -10,7 +10,7 @@ use crate::{
     StartOperationContext, StartOperationResult, ToContent, content::ContentError,
 };
 
-/// [`OperationHandler`] over [`Content`].
+/// [`OperationHandler`] over [`Content`]. Code of the handler runs, and panics, only when a future is polled.
 pub(super) trait ErasedHandler: Send + Sync {
     fn start(
         &self,
@@ -65,8 +65,8 @@ where
         input: LazyValue,
     ) -> BoxFuture<'_, Result<StartOperationResult<Content>, StartError>> {
         async move {
-            let serializer = input.serializer().clone();
-            let input = input.consume().map_err(input_error)?;
+            let (content, serializer) = input.into_parts();
+            let input = I::from_content(content, &*serializer).map_err(input_error)?;
             match self.handler.start(ctx, input).await? {
                 StartOperationResult::Sync(output) => {
                     write(output, &*serializer).map(StartOperationResult::Sync)
@@ -82,7 +82,7 @@ where
         ctx: CancelOperationContext,
         token: OperationToken,
     ) -> BoxFuture<'_, Result<(), HandlerError>> {
-        self.handler.cancel(ctx, token).boxed()
+        async move { self.handler.cancel(ctx, token).await }.boxed()
     }
 
     fn info(
@@ -90,7 +90,7 @@ where
         ctx: OperationContext,
         token: OperationToken,
     ) -> BoxFuture<'_, Result<OperationInfo, HandlerError>> {
-        self.handler.info(ctx, token).boxed()
+        async move { self.handler.info(ctx, token).await }.boxed()
     }
 
     fn result(

@@ -69,7 +69,9 @@ impl Runtime {
     }
 
     fn new_operation(&self, ctx: &StartOperationContext) -> Result<NewOperation, HandlerError> {
-        let request = ctx.extension::<StartRequest>().ok_or_else(|| {
+        let request = ctx.extension::<StartRequest>();
+        let with_input = request.and_then(|request| Some((request, request.input.get()?)));
+        let (request, input) = with_input.ok_or_else(|| {
             HandlerError::internal("the operation cannot be kept")
                 .with_source("the context of the start request has no input")
         })?;
@@ -88,7 +90,7 @@ impl Runtime {
             key: self.key(ctx, token),
             token_of_caller: of_caller.is_some(),
             request_id: ctx.request_id().to_owned(),
-            input: request.input.clone(),
+            input: input.clone(),
             headers: kept.collect::<Headers>(),
             links: ctx.links().to_vec(),
             callback: self.callback(ctx, request.dialect)?,
