@@ -15,5 +15,6 @@ pub use pending::{ExpectedCompletion, PendingCompletions};
 pub use receiver::{
     CompletionHandler, CompletionReceiver, CompletionReceiverBuilder, TokenLocation,
 };
+pub(crate) use sender::Undelivered;
 pub use sender::{CompletionSender, DeliveryError};
 pub use token::{CallbackTokens, InvalidCallbackToken, WeakKey};

@@ -173,11 +173,13 @@ fn timestamp(time: SystemTime) -> Timestamp {
 fn system_time(timestamp: Timestamp) -> SystemTime {
     let nanoseconds = timestamp.as_nanosecond();
     let distance = duration(nanoseconds.unsigned_abs());
-    if nanoseconds < 0 {
-        UNIX_EPOCH - distance
+    // Not every platform knows the years before 1601.
+    let time = if nanoseconds < 0 {
+        UNIX_EPOCH.checked_sub(distance)
     } else {
-        UNIX_EPOCH + distance
-    }
+        UNIX_EPOCH.checked_add(distance)
+    };
+    time.unwrap_or(UNIX_EPOCH)
 }
 
 fn duration(nanoseconds: u128) -> Duration {

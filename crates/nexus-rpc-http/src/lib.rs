@@ -79,6 +79,7 @@ mod link;
 pub mod operations;
 mod path;
 mod query;
+mod retry_after;
 pub mod server;
 mod status;
 mod timeout;

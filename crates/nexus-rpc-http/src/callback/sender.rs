@@ -11,7 +11,7 @@ use crate::{
     client::{ClientError, USER_AGENT, UnexpectedResponse, failed_response},
     date,
     failure::wire,
-    headers, link, timeout,
+    headers, link, retry_after, timeout,
 };
 
 /// Delivers completions to the callbacks of operations, one attempt for each call.
@@ -68,27 +68,39 @@ impl CompletionSender {
         callback: &Callback,
         completion: &Completion,
     ) -> Result<(), DeliveryError> {
+        let sent = self.attempt(dialect, callback, completion).await;
+        sent.map_err(|undelivered| undelivered.error)
+    }
+
+    /// Like [`send`](Self::send), and gets what the receiver said of the next attempt.
+    pub(crate) async fn attempt(
+        &self,
+        dialect: Dialect,
+        callback: &Callback,
+        completion: &Completion,
+    ) -> Result<(), Undelivered> {
         let request = self.request(dialect, callback, completion)?;
         let exchange = self.transport.send(request, MAX_RESPONSE);
         let patience = self.timeout.saturating_add(timeout::SLACK);
         let response = match tokio::time::timeout(patience, exchange).await {
             Ok(response) => response.map_err(DeliveryError::Transport)?,
             Err(_) => {
-                return Err(DeliveryError::Timeout {
-                    timeout: self.timeout,
-                });
+                let timeout = self.timeout;
+                return Err(DeliveryError::Timeout { timeout }.into());
             }
         };
         if response.status().is_success() {
             return Ok(());
         }
-        Err(match failed_response(dialect, response) {
+        let retry_after = retry_after::read(response.headers());
+        let error = match failed_response(dialect, response) {
             ClientError::Handler(error) => DeliveryError::Rejected(error),
             ClientError::UnexpectedResponse(response) => {
                 DeliveryError::UnexpectedResponse(response)
             }
             other => unreachable!("a failed response is one of the two: {other}"),
-        })
+        };
+        Err(Undelivered { error, retry_after })
     }
 
     fn request(
@@ -166,6 +178,21 @@ fn add_details(completion: &Completion, map: &mut HeaderMap) {
 fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text)
         .unwrap_or_else(|error| unreachable!("tokens and dates fit into a header: {error}"))
+}
+
+/// A completion that was not delivered, and how long the receiver asks to be left alone.
+pub(crate) struct Undelivered {
+    pub(crate) error: DeliveryError,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl From<DeliveryError> for Undelivered {
+    fn from(error: DeliveryError) -> Self {
+        Self {
+            error,
+            retry_after: None,
+        }
+    }
 }
 
 /// A completion that was not delivered.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri};
 
 use super::{ClientError, NexusHttpClient};
-use crate::{headers::REQUEST_TIMEOUT, timeout};
+use crate::{headers::REQUEST_TIMEOUT, retry_after, timeout};
 
 /// A request that can be sent more than once.
 pub(super) struct Outgoing {
@@ -27,7 +27,11 @@ impl NexusHttpClient {
     ) -> Result<T, ClientError> {
         let mut pauses = self.0.retry.pauses();
         loop {
-            let error = match self.send(request).await.and_then(&read) {
+            let (asked, answer) = match self.send(request).await {
+                Ok(response) => (retry_after::read(response.headers()), read(response)),
+                Err(error) => (None, Err(error)),
+            };
+            let error = match answer {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -37,6 +41,7 @@ impl NexusHttpClient {
             let Some(pause) = pauses.next() else {
                 return Err(error);
             };
+            let pause = self.0.retry.pause(pause, asked);
             tracing::debug!(%error, ?pause, "sending the request again");
             tokio::time::sleep(pause).await;
         }

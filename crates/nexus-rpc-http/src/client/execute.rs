@@ -1,6 +1,10 @@
 //! Start of an operation, and the wait for its result.
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{
+    future::Future,
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::{Either, select};
 use nexus_rpc::{FromContent, OperationDefinition, ToContent};
@@ -30,13 +34,14 @@ impl NexusHttpClient {
     {
         let wait = options.operation_timeout.unwrap_or(Duration::MAX);
         let expected = self.expect(wait, &mut options);
+        let begun = Instant::now();
         let start = self.start_operation(&operation, input, options);
         match expected {
             Some(expected) => self.started_or_completed(start, expected, wait).await,
             None => match start.await? {
                 StartedOperation::Completed { output, .. } => Ok(output),
                 StartedOperation::Pending(handle) => match self.0.dialect {
-                    Dialect::Draft => handle.result(wait).await,
+                    Dialect::Draft => handle.result(wait.saturating_sub(begun.elapsed())).await,
                     Dialect::Current => Err(still_running(&handle)),
                 },
             },
@@ -58,6 +63,7 @@ impl NexusHttpClient {
         mut expected: ExpectedCompletion,
         wait: Duration,
     ) -> Result<O, ClientError> {
+        let begun = Instant::now();
         // The completion may be faster than the answer to the start.
         let handle = match select(pin!(start), pin!(expected.received())).await {
             Either::Left((started, _)) => match started? {
@@ -66,7 +72,8 @@ impl NexusHttpClient {
             },
             Either::Right((completion, _)) => return self.output(&completion),
         };
-        match tokio::time::timeout(wait, expected.received()).await {
+        let left = wait.saturating_sub(begun.elapsed());
+        match tokio::time::timeout(left, expected.received()).await {
             Ok(completion) => self.output(&completion),
             Err(_) => Err(still_running(&handle)),
         }

@@ -2,7 +2,10 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-/// When to send a failed request again: how often, and after which pauses. The pauses double, with jitter.
+use crate::retry_after;
+
+/// When to send a failed request again: how often, and after which pauses. The pauses double, with jitter. A server that asks for a longer
+/// one (`Retry-After`) gets it, up to the longest.
 ///
 /// Which failures are worth it, the protocol says: see [`ClientError::is_retryable`](super::ClientError::is_retryable).
 #[derive(Debug, Clone)]
@@ -48,6 +51,11 @@ impl RetryPolicy {
     pub fn longest_pause(mut self, pause: Duration) -> Self {
         self.longest_pause = pause;
         self
+    }
+
+    /// `usual`, or as long as the server `asked` for (`Retry-After`) up to the longest pause.
+    pub(super) fn pause(&self, usual: Duration, asked: Option<Duration>) -> Duration {
+        retry_after::pause(usual, asked, self.longest_pause)
     }
 
     /// The pauses between the times that a request is sent.

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, OnceLock, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, SystemTime},
@@ -86,6 +86,8 @@ pub(super) struct Runtime {
     settings: Settings,
     sender: CompletionSender,
     served: RwLock<Vec<Served>>,
+    /// Operations that were handed out and have no handler here, so far.
+    unserved: Mutex<Vec<OperationKey>>,
     running: Running,
     waiters: Waiters,
     destinations: Destinations,
@@ -193,6 +195,7 @@ impl Runtime {
             store,
             sender,
             served: RwLock::default(),
+            unserved: Mutex::default(),
             running: Running::default(),
             waiters: Waiters::default(),
             destinations: Destinations::new(&settings.delivery),
@@ -221,7 +224,7 @@ impl Runtime {
     fn end(&self, outcome: Outcome, links: Vec<nexus_rpc::Link>) -> End {
         let at = SystemTime::now();
         End {
-            keep_until: at.checked_add(self.settings.retention).unwrap_or(at),
+            keep_until: kept_until(at, self.settings.retention),
             ended: Ended { outcome, at, links },
         }
     }
@@ -254,6 +257,13 @@ impl Runtime {
     }
 }
 
+/// When an operation may be forgotten that ended `at`.
+fn kept_until(at: SystemTime, retention: Duration) -> SystemTime {
+    /// Longer would lead beyond what clocks can tell.
+    const LONGEST: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
+    at.checked_add(retention.min(LONGEST)).unwrap_or(at)
+}
+
 /// What a caller hears of a store that did not answer.
 fn store_error(error: StoreError) -> HandlerError {
     match error {
@@ -271,5 +281,27 @@ impl fmt::Debug for Operations {
             .field("store", &self.runtime.store)
             .field("settings", &self.runtime.settings)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::MemoryStore;
+
+    /// Those that docs/protocol.md speaks of.
+    #[test]
+    fn the_usual_settings_are_those_of_the_guide() {
+        let settings = Operations::builder(MemoryStore::new()).into_settings();
+        let day = Duration::from_secs(24 * 60 * 60);
+        assert_eq!((settings.retention, settings.max_attempts), (day, 10));
+    }
+
+    #[test]
+    fn what_is_to_be_kept_for_ever_is_not_forgotten_at_once() {
+        let at = SystemTime::now();
+        let day = Duration::from_secs(24 * 60 * 60);
+        assert_eq!(kept_until(at, day), at + day);
+        assert!(kept_until(at, Duration::MAX) > at + day * 100_000);
     }
 }

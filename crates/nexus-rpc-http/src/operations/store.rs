@@ -30,6 +30,9 @@ pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 /// Every method is one atomic step: no other call sees or leaves half of it, and after an error, or a crash before the answer, all of it
 /// has happened or nothing. A future that is dropped may have had its effect.
 ///
+/// An error of [`claim`] and [`claim_deliveries`] must mean that nothing was handed out: what was would wait for the next process. A store
+/// that cannot tell yet leaves the future pending until it can.
+///
 /// What [`create`], [`claim`], [`release`], [`cancel`], [`complete`] and [`settle`] changed survives a crash of process and machine once their future
 /// has resolved: callers are told on the strength of it, and work that ends its process is counted. What [`claim_deliveries`] and
 /// [`postpone`] changed may be lost; the delivery is then handed out once more.

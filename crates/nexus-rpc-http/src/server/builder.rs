@@ -24,6 +24,9 @@ pub struct NexusHttpServiceBuilder {
     extensions: Extensions,
 }
 
+/// A time that is longer is as good as no limit, and would lead beyond what clocks can tell.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 impl NexusHttpServiceBuilder {
     pub(super) fn new(registry: ServiceRegistry) -> Self {
         Self {
@@ -95,7 +98,7 @@ impl NexusHttpServiceBuilder {
 
     /// Longest wait for a result (draft dialect), whatever the caller's `wait_deadline`. Default: 60 s.
     pub fn max_wait(mut self, wait: Duration) -> Self {
-        self.limits.wait = wait;
+        self.limits.wait = wait.min(LONGEST);
         self
     }
 
@@ -107,7 +110,7 @@ impl NexusHttpServiceBuilder {
 
     /// Longest time for a request, whatever its `Request-Timeout`; waiting for a result comes on top. Default: 60 s.
     pub fn max_request_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.request = timeout;
+        self.limits.request = timeout.min(LONGEST);
         self
     }
 

@@ -140,6 +140,7 @@ fn current(
     operation: &str,
     rest: &[Cow<'_, str>],
 ) -> Result<Route, Refusal> {
+    // A path that is there for POST refuses other methods with 405, and those that are gone do not exist for any method.
     let action = match rest {
         [] => Action::Start { id: None },
         [last] if last == "cancel" => Action::Cancel { token: None },

@@ -653,13 +653,27 @@ async fn c67_a_token_can_be_in_a_callback_header() {
 }
 
 #[tokio::test]
-async fn the_older_name_of_the_token_is_read() {
+async fn cx02_the_older_name_of_the_token_will_do_alone() {
     let receiver = Receiver::start().await;
     receiver
         .send(completion("succeeded").header("Nexus-Operation-Id", "old"))
         .await
         .expect(200);
     assert_eq!(receiver.take().operation_token.unwrap().as_str(), "old");
+    // On failures Go's v0.4.0 sends no other.
+    let canceled = failed(r#"{"message":"m"}"#).header("Nexus-Operation-Id", "old");
+    receiver.send(canceled).await.expect(200);
+    assert_eq!(receiver.take().operation_token.unwrap().as_str(), "old");
+    let both = completion("succeeded")
+        .header("Nexus-Operation-Id", "old")
+        .header("Nexus-Operation-Token", "new");
+    receiver.send(both).await.expect(200);
+    assert_eq!(receiver.take().operation_token.unwrap().as_str(), "new");
+    for bad in ["\u{e9}", ""] {
+        let request = completion("succeeded").header("Nexus-Operation-Id", bad);
+        receiver.send(request).await.expect(200);
+        assert_eq!(receiver.take().operation_token, None);
+    }
 }
 
 #[tokio::test]

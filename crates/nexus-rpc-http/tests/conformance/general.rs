@@ -1,8 +1,12 @@
 //! Limits, mounting, authentication, and both dialects on one port.
 
+use std::time::{Duration, Instant};
+
 use http::Request;
 use nexus_rpc::OperationToken;
-use nexus_rpc_http::{ClientError, Dialect, NexusHttpClient, NexusHttpService, StartOptions};
+use nexus_rpc_http::{
+    ClientError, Dialect, NexusHttpClient, NexusHttpService, RetryPolicy, StartOptions,
+};
 use serde_json::json;
 
 use crate::support::{
@@ -269,4 +273,28 @@ async fn a_caller_that_goes_away_is_noticed() {
     noticed.recv().await.unwrap();
     request.abort();
     noticed.recv().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_time_gets_it_within_the_policy() {
+    for (asked, longest, least, most) in [("1", 60_000, 1000, 30_000), ("3600", 20, 0, 30_000)] {
+        let header = format!("Retry-After: {asked}");
+        let answers = [
+            response("503 x", &[&header], ""),
+            response("200 OK", &[JSON], "7"),
+        ];
+        let peer = Peer::answering(answers).await;
+        let policy = RetryPolicy::default()
+            .first_pause(Duration::from_millis(1))
+            .longest_pause(Duration::from_millis(longest));
+        let client = NexusHttpClient::builder(peer.url(""))
+            .retry(policy)
+            .build()
+            .unwrap();
+        let since = Instant::now();
+        let echo = client.execute(ECHO, json!(1), StartOptions::new());
+        assert_eq!(echo.await.unwrap(), json!(7));
+        let taken = since.elapsed().as_millis();
+        assert!((least..most).contains(&taken), "{taken} ms");
+    }
 }

@@ -115,6 +115,11 @@ impl OperationsBuilder {
         self
     }
 
+    #[cfg(test)]
+    pub(super) fn into_settings(self) -> Settings {
+        self.settings
+    }
+
     /// Takes up what a process before this one left, and runs.
     pub async fn open(self) -> Result<Operations, StoreError> {
         let transport = match self.transport {

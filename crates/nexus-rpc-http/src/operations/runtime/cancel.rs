@@ -2,11 +2,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use nexus_rpc::{Failure, HandlerError, OperationContext, OperationToken};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{Runtime, store_error};
 use crate::{
@@ -35,11 +36,19 @@ impl Running {
 
 impl Runtime {
     pub(in crate::operations) async fn cancel(
-        &self,
+        self: &Arc<Self>,
         ctx: &OperationContext,
         token: OperationToken,
     ) -> Result<(), HandlerError> {
         let key = self.key(ctx, token);
+        // A request may be given up half-way. What the store has noted by then must be heard all the same.
+        let canceling = self.clone().cancel_operation(key).in_current_span();
+        self.tasks.spawn(canceling).await.unwrap_or_else(|error| {
+            Err(HandlerError::internal("the operation cannot be canceled").with_source(error))
+        })
+    }
+
+    async fn cancel_operation(self: Arc<Self>, key: OperationKey) -> Result<(), HandlerError> {
         let failure = Failure::new("the operation was canceled before it began");
         let unbegun = Outcome::Unsuccessful(OperationFailure::canceled(failure));
         let unbegun = self.end(unbegun, Vec::new());

@@ -2,17 +2,20 @@
 
 use std::{
     error::Error,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use futures_util::FutureExt;
 use http::Uri;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 use super::Runtime;
 use crate::{
-    callback::{Completion, DeliveryError},
+    TransportError,
+    callback::{Completion, DeliveryError, Undelivered},
     operations::{
         Delivery,
         store::{DeliveryClaim, DueDeliveries, Settlement},
@@ -20,6 +23,8 @@ use crate::{
     transport::ForbiddenAddress,
 };
 
+/// Most deliveries that are taken out of the store at once.
+const CLAIM: usize = 64;
 /// How long until the store is asked again without a reason.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -73,7 +78,9 @@ impl Runtime {
             permit = self.deliveries.clone().acquire_owned() => permit.ok()?,
         };
         let mut permits = vec![first];
-        while let Ok(permit) = self.deliveries.clone().try_acquire_owned() {
+        while permits.len() < CLAIM
+            && let Ok(permit) = self.deliveries.clone().try_acquire_owned()
+        {
             permits.push(permit);
         }
         Some(permits)
@@ -104,9 +111,16 @@ impl Runtime {
     async fn send_and_settle(&self, delivery: Delivery) {
         let (id, failures, ended_at) = (delivery.id, delivery.failures, delivery.end.at);
         let destination = delivery.target.destination.clone();
-        let sent = self.send(delivery).await;
+        // The transport may be somebody else's code; its panic must not use up the capacity of the destination.
+        let sent = AssertUnwindSafe(self.send(delivery)).catch_unwind().await;
+        let sent = sent.unwrap_or_else(|_| {
+            let panicked = TransportError::Send("the transport panicked".into());
+            Err(DeliveryError::Transport(panicked).into())
+        });
         let postponed = match &sent {
-            Err(error) if is_down(error) => self.destinations.failed(&destination),
+            Err(undelivered) if is_down(&undelivered.error) => {
+                self.destinations.failed(&destination)
+            }
             _ => {
                 if self.destinations.answered(&destination) {
                     tracing::info!("the server of the callback answers again");
@@ -123,19 +137,19 @@ impl Runtime {
         }
         let settlement = match sent {
             Ok(()) => Settlement::Done,
-            Err(error) => self.after(&error, failures, ended_at),
+            Err(undelivered) => self.after(&undelivered, failures, ended_at),
         };
         let settle = || self.store.settle(id, settlement);
         self.insist("keep the outcome of a delivery", settle).await;
     }
 
-    async fn send(&self, delivery: Delivery) -> Result<(), DeliveryError> {
+    async fn send(&self, delivery: Delivery) -> Result<(), Undelivered> {
         let Delivery { target, end, .. } = delivery;
         // Forbidden now, though it was not when the operation was accepted.
         let host = target.callback.url.parse::<Uri>().ok();
         let host = host.as_ref().and_then(Uri::host).unwrap_or_default();
         if !self.settings.addresses.allows_host(host) {
-            return Err(DeliveryError::Url("its address is not allowed"));
+            return Err(DeliveryError::Url("its address is not allowed").into());
         }
         let completion = Completion {
             outcome: end.outcome,
@@ -145,11 +159,12 @@ impl Runtime {
             links: end.links,
         };
         self.sender
-            .send(target.dialect, &target.callback, &completion)
+            .attempt(target.dialect, &target.callback, &completion)
             .await
     }
 
-    fn after(&self, error: &DeliveryError, failures: u32, ended_at: SystemTime) -> Settlement {
+    fn after(&self, undelivered: &Undelivered, failures: u32, ended_at: SystemTime) -> Settlement {
+        let Undelivered { error, retry_after } = undelivered;
         let now = SystemTime::now();
         let policy = &self.settings.delivery;
         let age = now.duration_since(ended_at).unwrap_or_default();
@@ -158,7 +173,7 @@ impl Runtime {
             tracing::error!(error = error_chain, "gave up a delivery");
             return Settlement::Done;
         }
-        let pause = policy.pause(failures);
+        let pause = policy.pause(failures, *retry_after);
         tracing::debug!(error = error_chain, ?pause, "a delivery failed");
         Settlement::Failed {
             retry_at: now.checked_add(pause).unwrap_or(now),

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::DeliveryPolicy;
+use super::{DeliveryPolicy, policy::LONGEST_PAUSE};
 
 /// Servers with a delivery on its way, or whose last delivery failed. The others are not kept.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ struct Destination {
     failures: u32,
     /// Nothing is sent before (the breaker is open).
     closed_until: Option<Instant>,
+    /// With nothing to do since its last failure it is as good as unknown then.
+    known_until: Option<Instant>,
 }
 
 impl Destinations {
@@ -31,7 +33,7 @@ impl Destinations {
         Self {
             limit: policy.per_destination,
             failures: policy.breaker_failures,
-            pause: policy.breaker_pause,
+            pause: policy.breaker_pause.min(LONGEST_PAUSE),
             known: Mutex::default(),
         }
     }
@@ -43,12 +45,8 @@ impl Destinations {
 
     fn used_at(&self, now: Instant) -> HashMap<String, usize> {
         let mut known = self.lock();
-        // One that failed long ago and has had nothing to do since is as good as unknown.
         known.retain(|_, destination| {
-            destination.in_flight > 0
-                || destination
-                    .closed_until
-                    .is_none_or(|until| now < until + self.pause * 10)
+            destination.in_flight > 0 || destination.known_until.is_some_and(|until| now < until)
         });
         let used = |destination: &Destination| match destination.closed_until {
             Some(until) if now < until => usize::MAX,
@@ -92,6 +90,7 @@ impl Destinations {
         let destination = known.get_mut(name)?;
         destination.in_flight -= 1;
         destination.failures = destination.failures.saturating_add(1);
+        destination.known_until = now.checked_add(self.pause * 11);
         let is_closed = destination.closed_until.is_some_and(|until| now < until);
         if destination.failures < self.failures || is_closed {
             return None;
@@ -159,7 +158,17 @@ mod tests {
             all.begun(&name);
             all.failed_at(&name, now);
         }
-        assert_eq!(all.used_at(now).len(), 100);
+        all.begun("once");
+        all.failed_at("once", now);
+        assert_eq!(all.used_at(now).len(), 101);
         assert_eq!(all.used_at(now + PAUSE * 12).len(), 0);
+    }
+
+    #[test]
+    fn a_pause_for_ever_is_no_overflow() {
+        let all = Destinations::new(&DeliveryPolicy::new().breaker(1, Duration::MAX / 8));
+        all.begun("a");
+        all.failed("a");
+        assert_eq!(all.used()["a"], usize::MAX);
     }
 }

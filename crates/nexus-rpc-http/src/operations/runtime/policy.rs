@@ -2,11 +2,17 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
+use crate::retry_after;
+
+/// A pause that is longer is as good as for ever, and would lead beyond what clocks can tell.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// How results are delivered to callbacks.
 ///
 /// A delivery that fails is tried again, as long as the receiver's answer allows: after a 4xx in the draft dialect never, in the current one
-/// as the type of the error or its override has it. The pauses double, with jitter. A server that does not answer at all gets a pause for
-/// all deliveries together (a circuit breaker), then one delivery to try.
+/// as the type of the error or its override has it. The pauses double, with jitter; a receiver that asks for a longer one (`Retry-After`)
+/// gets it, up to the longest. A server that does not answer at all gets a pause for all deliveries together (a circuit breaker), then one
+/// delivery to try.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct DeliveryPolicy {
@@ -84,8 +90,13 @@ impl DeliveryPolicy {
         self
     }
 
-    /// The pause after an attempt that followed on `failures` others.
-    pub(super) fn pause(&self, failures: u32) -> Duration {
+    /// The pause after an attempt that followed on `failures` others, when the receiver `asked` for one (`Retry-After`).
+    pub(super) fn pause(&self, failures: u32, asked: Option<Duration>) -> Duration {
+        let usual = self.usual_pause(failures);
+        retry_after::pause(usual, asked, self.longest_pause).min(LONGEST_PAUSE)
+    }
+
+    fn usual_pause(&self, failures: u32) -> Duration {
         /// From here on even a pause of a nanosecond is longer than a lifetime.
         const MOST_DOUBLINGS: u32 = 64;
         let longest = self.longest_pause.max(self.first_pause);
@@ -105,11 +116,28 @@ impl DeliveryPolicy {
 mod tests {
     use super::*;
 
+    /// Those that docs/protocol.md speaks of.
+    #[test]
+    fn a_receiver_that_is_down_is_given_a_week() {
+        let policy = DeliveryPolicy::default();
+        let day = Duration::from_secs(24 * 60 * 60);
+        assert_eq!(policy.give_up_after, 7 * day);
+        assert_eq!(policy.breaker_failures, 10);
+        assert_eq!(policy.breaker_pause, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_pause_is_never_longer_than_clocks_can_tell() {
+        let policy = DeliveryPolicy::default().first_pause(Duration::MAX);
+        let pause = policy.pause(3, None);
+        assert!(std::time::SystemTime::now().checked_add(pause).is_some());
+    }
+
     #[test]
     fn pauses_double_up_to_the_longest() {
         let policy = DeliveryPolicy::default().longest_pause(Duration::from_secs(60));
         for (failures, seconds) in [(0, 1), (1, 2), (5, 32), (6, 60), (1000, 60), (u32::MAX, 60)] {
-            let pause = policy.pause(failures);
+            let pause = policy.pause(failures, None);
             let least = Duration::from_secs(seconds);
             // The jitter adds less than the pause itself.
             assert!(

@@ -1,6 +1,9 @@
 //! Runs the work.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use nexus_rpc::{
     Content, Failure, HandlerError, LazyValue, OperationContext, StartError, StartOperationContext,
@@ -25,10 +28,15 @@ const IDLE: Duration = Duration::from_secs(1);
 impl Runtime {
     /// Hands out work as long as there may be more.
     pub(super) async fn dispatch(self: Arc<Self>) {
+        let mut servers = 0;
         while !self.stop.is_cancelled() {
-            if !self.is_served() {
+            if self.servers() == 0 {
                 self.pause().await;
                 continue;
+            }
+            if self.servers() != servers {
+                servers = self.servers();
+                self.release_served().await;
             }
             let Some(mut permits) = self.permits().await else {
                 return;
@@ -60,11 +68,23 @@ impl Runtime {
         }
     }
 
-    fn is_served(&self) -> bool {
+    fn servers(&self) -> usize {
         let served = self.served.read();
-        !served
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .is_empty()
+        served.unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Lets operations wait again that were handed out before their handler was there.
+    async fn release_served(&self) {
+        let served: Vec<_> = {
+            let mut unserved = self.unserved.lock().unwrap_or_else(PoisonError::into_inner);
+            unserved
+                .extract_if(.., |key| self.find(key).is_some())
+                .collect()
+        };
+        for key in served {
+            let release = || self.store.release(key.clone());
+            self.insist("put work back", release).await;
+        }
     }
 
     async fn pause(&self) {
@@ -120,9 +140,9 @@ impl Runtime {
     }
 
     async fn work(&self, key: &OperationKey, claimed: ClaimedOperation) {
-        let Some(served) = self.find(key) else {
-            tracing::error!(
-                "no handler is registered for an operation that was accepted before; it stays open until a process has one"
+        let Some(served) = self.find(key).or_else(|| self.find_or_set_aside(key)) else {
+            tracing::warn!(
+                "no handler is registered for an operation that was accepted before; it stays open until a server has one"
             );
             return;
         };
@@ -151,9 +171,19 @@ impl Runtime {
         }
     }
 
+    /// Looks once more under the lock of those that are set aside: a server that is added meanwhile either is found or looks there after.
+    fn find_or_set_aside(&self, key: &OperationKey) -> Option<Served> {
+        let mut unserved = self.unserved.lock().unwrap_or_else(PoisonError::into_inner);
+        let served = self.find(key);
+        if served.is_none() {
+            unserved.push(key.clone());
+        }
+        served
+    }
+
     fn find(&self, key: &OperationKey) -> Option<Served> {
         let served = self.served.read();
-        let served = served.unwrap_or_else(std::sync::PoisonError::into_inner);
+        let served = served.unwrap_or_else(PoisonError::into_inner);
         let has = |served: &&Served| {
             served.registry.services().any(|service| {
                 service.name() == key.service

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    fs::File,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
     thread::JoinHandle,
@@ -194,8 +195,32 @@ impl RedbStoreBuilder {
     pub fn open(self, path: impl AsRef<Path>) -> Result<RedbStore, OpenError> {
         let path = path.as_ref().to_owned();
         let file = path.clone();
+        let is_new = !path.exists();
         let open = move || Database::builder().set_cache_size(self.cache).create(&file);
-        RedbStore::start_with(path, self.queue, Box::new(open), PAUSE)
+        let store = RedbStore::start_with(path, self.queue, Box::new(open), PAUSE)?;
+        if is_new {
+            sync_directory(&store.path);
+        }
+        Ok(store)
+    }
+}
+
+/// A new file is found after a crash of the machine once its directory is on the disk, too. Some file systems see to it themselves, and
+/// refuse.
+fn sync_directory(file: &Path) {
+    let directory = match file.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return,
+    };
+    // Elsewhere directories cannot be opened as files.
+    if cfg!(unix)
+        && let Err(error) = File::open(directory).and_then(|directory| directory.sync_all())
+    {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "cannot sync the directory of the operation store"
+        );
     }
 }
 

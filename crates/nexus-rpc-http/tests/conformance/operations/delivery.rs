@@ -1,6 +1,6 @@
 //! Results that are delivered.
 
-use nexus_rpc_http::{AddressPolicy, Outcome};
+use nexus_rpc_http::{AddressPolicy, HttpTransport, Outcome};
 
 use super::*;
 use crate::support::peer::{Peer, response};
@@ -301,4 +301,45 @@ async fn d34_the_callback_of_a_repeated_start_is_called_as_well() {
         .await
         .expect(200);
     assert_eq!((first.count(), second.count()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_for_time_gets_it() {
+    let patient = quick().longest_pause(Duration::from_secs(60));
+    let keeper = Keeper::with(|builder| builder.delivery(patient)).await;
+    let answers = [
+        response("503 x", &["Retry-After: 1"], ""),
+        response("200 OK", &[], ""),
+    ];
+    let peer = Peer::answering(answers).await;
+    keeper
+        .start_current("a", &peer.url("/cb"))
+        .await
+        .expect(201);
+    keeper.ends.say("a", done(json!(1)));
+    until(async || peer.requests().len() == 1).await;
+    let since = Instant::now();
+    assert_eq!(attempts(&keeper, &peer).await, 2);
+    assert!(since.elapsed() > Duration::from_millis(900));
+}
+
+#[tokio::test]
+async fn a_transport_that_panics_costs_an_attempt_and_no_more() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let transport = axum::Router::new().fallback(move || {
+        let is_first = counted.fetch_add(1, Ordering::Relaxed) == 0;
+        async move { assert!(!is_first, "once") }
+    });
+    let keeper = Keeper::with(|builder| {
+        builder
+            .transport(HttpTransport::from_service(transport))
+            .delivery(quick().per_destination(1))
+    })
+    .await;
+    let started = keeper.start_current("a", "http://receiver.example/cb");
+    started.await.expect(201);
+    keeper.ends.say("a", done(json!(1)));
+    until(async || calls.load(Ordering::Relaxed) == 2).await;
+    until(async || keeper.operations.statistics().await.unwrap().deliveries == 0).await;
 }

@@ -13,11 +13,12 @@ use nexus_rpc_http::operations::{
 
 use super::*;
 
-/// Writes nothing while it is full.
+/// Writes nothing while it is full, and cancels slowly while it is slow.
 #[derive(Debug, Clone, Default)]
 struct Fallible {
     store: MemoryStore,
     full: Arc<AtomicBool>,
+    slow: Arc<AtomicBool>,
 }
 
 /// Asks the inner store unless it is full: it acts at once.
@@ -45,7 +46,14 @@ impl OperationStore for Fallible {
         write!(self, self.store.release(key))
     }
     fn cancel(&self, key: OperationKey, unbegun: End) -> StoreFuture<'_, Canceled> {
-        write!(self, self.store.cancel(key, unbegun))
+        let canceled = write!(self, self.store.cancel(key, unbegun));
+        let slow = self.slow.load(Ordering::Relaxed);
+        Box::pin(async move {
+            if slow {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+            canceled.await
+        })
     }
     fn complete(&self, key: OperationKey, end: End) -> StoreFuture<'_, Completed> {
         write!(self, self.store.complete(key, end))
@@ -105,4 +113,32 @@ async fn a_full_store_takes_nothing_in_and_answers_what_it_can() {
     store.full.store(false, Ordering::Relaxed);
     until(async || receiver.count() == 1).await;
     keeper.job("new").await.expect(201);
+}
+
+/// The store may have noted the cancellation by then: whom it concerns must hear of it.
+#[tokio::test]
+async fn a_cancel_request_that_is_given_up_half_way_is_heard_all_the_same() {
+    let store = Fallible::default();
+    let builder = Operations::builder(store.clone()).max_running(1);
+    let keeper = Keeper::over(builder, Ends::new()).await;
+    keeper.job("begun").await.expect(201);
+    keeper.until_running(1).await;
+    keeper.job("waiting").await.expect(201);
+    store.slow.store(true, Ordering::Relaxed);
+    let cancel = async |id: &str| {
+        let request = Wire::post(&format!("{DRAFT}/job/{id}/cancel"));
+        keeper.send(request.header("Request-Timeout", "50ms")).await
+    };
+    let since = Instant::now();
+    let (result, canceled) = tokio::join!(keeper.result("waiting"), async {
+        // Once the other waits.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        cancel("waiting").await
+    });
+    canceled.expect(503);
+    result.expect(482);
+    assert!(since.elapsed() < Duration::from_secs(10));
+    cancel("begun").await.expect(503);
+    let result = keeper.result("begun").await.expect(482);
+    assert_eq!(result.header("nexus-operation-state"), Some("canceled"));
 }

@@ -368,3 +368,67 @@ async fn extensions_of_the_server_reach_the_work() {
     assert_eq!(region.await.unwrap(), "eu-central");
     operations.shutdown(Duration::ZERO).await;
 }
+
+/// Work that was left by the process before waits for its handler, in whichever order the servers are built.
+#[tokio::test]
+async fn two_servers_share_the_operations() {
+    let (store, ends) = (MemoryStore::new(), Ends::new());
+    let keeper = Keeper::over(Operations::builder(store.clone()), ends.clone()).await;
+    keeper.job("a").await.expect(201);
+    keeper.until_running(1).await;
+    keeper.operations.shutdown(Duration::ZERO).await;
+    drop(keeper);
+
+    let operations = Operations::open(store).await.unwrap();
+    let mut other = ServiceRegistry::new();
+    let echo = sync_operation(async |_ctx, value: Value| Ok(value));
+    let service = Service::builder("other").operation(Operation::new("other", "echo"), echo);
+    other.register(service.build().unwrap()).unwrap();
+    let first = NexusHttpService::builder(other).operations(&operations);
+    let _first = first.build().unwrap();
+    until(async || operations.statistics().await.unwrap().running == 1).await;
+
+    let second = NexusHttpService::builder(registry(&ends)).operations(&operations);
+    let (address, task) =
+        serve(axum::Router::new().fallback_service(second.build().unwrap())).await;
+    let keeper = Keeper {
+        address,
+        ends,
+        operations,
+        task,
+    };
+    keeper.ends.say("a", how("context"));
+    let context = keeper.result("a").await.expect(200).json();
+    assert_eq!(context["token"], "a");
+}
+
+#[tokio::test]
+async fn no_limit_is_a_limit_too() {
+    let (ends, receiver) = (Ends::new(), Receiver::start().await);
+    let operations = Operations::builder(MemoryStore::new())
+        .delivery(quick().concurrency(usize::MAX).per_destination(usize::MAX))
+        .max_running(usize::MAX)
+        .max_open(usize::MAX)
+        .retention(Duration::MAX);
+    let operations = operations.open().await.unwrap();
+    let service = NexusHttpService::builder(registry(&ends))
+        .operations(&operations)
+        .max_request_timeout(Duration::MAX)
+        .max_wait(Duration::MAX)
+        .max_concurrent_waits(usize::MAX);
+    let (address, task) =
+        serve(axum::Router::new().fallback_service(service.build().unwrap())).await;
+    let keeper = Keeper {
+        address,
+        ends,
+        operations,
+        task,
+    };
+    keeper
+        .start_draft("a", &receiver.url("/cb"))
+        .await
+        .expect(201);
+    keeper.ends.say("a", done(json!(7)));
+    assert_eq!(keeper.result("a").await.expect(200).json(), json!(7));
+    until(async || receiver.count() == 1).await;
+}

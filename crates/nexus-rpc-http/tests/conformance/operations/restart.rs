@@ -14,10 +14,18 @@ impl TempFile {
         Self(std::env::temp_dir().join(name))
     }
 
+    /// One that gives work up soon.
     async fn keeper(&self, ends: &Ends) -> Keeper {
+        Keeper::over(self.builder().max_attempts(2), ends.clone()).await
+    }
+
+    async fn usual(&self, ends: &Ends) -> Keeper {
+        Keeper::over(self.builder(), ends.clone()).await
+    }
+
+    fn builder(&self) -> OperationsBuilder {
         let store = RedbStore::open(&self.0).unwrap();
-        let builder = Operations::builder(store).max_attempts(2).delivery(quick());
-        Keeper::over(builder, ends.clone()).await
+        Operations::builder(store).delivery(quick())
     }
 }
 
@@ -104,11 +112,14 @@ async fn a_cancel_request_is_not_forgotten() {
 #[tokio::test]
 async fn work_that_ends_its_process_is_given_up() {
     let ends = Ends::new();
+    let receiver = Receiver::start().await;
     let mut file = TempFile::new();
-    for attempt in 0..2 {
-        let keeper = file.keeper(&ends).await;
+    // As often as it is begun with the usual settings.
+    for attempt in 0..10 {
+        let keeper = file.usual(&ends).await;
         if attempt == 0 {
-            keeper.job("a").await.expect(201);
+            let url = receiver.url("/cb");
+            keeper.start_draft("a", &url).await.expect(201);
         }
         keeper.until_running(1).await;
         // What a crash leaves at this moment.
@@ -117,9 +128,36 @@ async fn work_that_ends_its_process_is_given_up() {
         keeper.stop(Duration::ZERO).await;
         file = crashed;
     }
-    let keeper = file.keeper(&ends).await;
+    let keeper = file.usual(&ends).await;
     let result = keeper.result("a").await.expect(482);
     assert_eq!(result.header("nexus-operation-state"), Some("failed"));
+    until(async || receiver.count() == 1).await;
+    let told = receiver.take().outcome.state();
+    assert_eq!(told, nexus_rpc::OperationState::Failed);
+    keeper.stop(Duration::from_secs(5)).await;
+}
+
+/// What a crash leaves is not what a shutdown leaves, and the work cannot tell.
+#[tokio::test]
+async fn work_begins_again_after_a_crash_as_what_it_was() {
+    let (file, ends) = (TempFile::new(), Ends::new());
+    let keeper = file.usual(&ends).await;
+    let started = keeper.start_current("a", "http://127.0.0.1:9/").await;
+    let started = started.expect(201).json();
+    keeper.until_running(1).await;
+    let crashed = TempFile::new();
+    std::fs::copy(&file.0, &crashed.0).unwrap();
+    keeper.stop(Duration::ZERO).await;
+
+    let keeper = crashed.usual(&ends).await;
+    let again = keeper.start_current("a", "http://127.0.0.1:9/").await;
+    assert_eq!(again.expect(201).json(), started);
+    ends.say("a", how("context"));
+    let token = started["token"].as_str().unwrap();
+    let context = keeper.result(token).await.expect(200).json();
+    assert_eq!(context["token"], token);
+    assert_eq!(context["request_id"], "a");
+    assert_eq!(context["attempt"], 2);
     keeper.stop(Duration::ZERO).await;
 }
 

@@ -177,7 +177,7 @@ impl StoredEnd {
     pub(super) fn new(ended: &Ended) -> (Self, Option<&Bytes>) {
         let (output, failure) = match &ended.outcome {
             Outcome::Succeeded(content) => (Some(content), None),
-            Outcome::Unsuccessful(failure) => (None, Some(failure.failure().clone())),
+            Outcome::Unsuccessful(failure) => (None, Some(readable(failure.failure()))),
         };
         let end = Self {
             at: to_millis(ended.at),
@@ -210,6 +210,20 @@ impl StoredEnd {
             links: links(self.links),
         }
     }
+}
+
+/// The failure, or its message alone where the rest is nested deeper than JSON is read.
+fn readable(failure: &Failure) -> Failure {
+    // As deep as in a record.
+    let json = serde_json::to_vec(&[[failure]]);
+    if json.is_ok_and(|json| serde_json::from_slice::<serde_json::Value>(&json).is_ok()) {
+        return failure.clone();
+    }
+    tracing::warn!(
+        message = failure.message,
+        "left out the details and causes of a failure that are nested too deep to be kept"
+    );
+    Failure::new(failure.message.clone())
 }
 
 impl StoredCallback {

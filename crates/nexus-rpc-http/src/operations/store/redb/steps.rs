@@ -33,7 +33,8 @@ impl Tables<'_> {
                 operation,
                 callback,
             };
-            self.enqueue(id, now)?;
+            let queued = self.enqueue(id, now);
+            readable(operation, queued)?;
             self.changed = true;
         }
         Ok(())
@@ -133,19 +134,24 @@ impl Tables<'_> {
             let Some(id) = self.waiting.pop_first()?.map(|(id, _)| id.value()) else {
                 break;
             };
-            self.running.insert(id, ())?;
-            let mut record = self.record(id)?;
-            record.attempt = record.attempt.saturating_add(1);
-            self.set_record(id, &record)?;
-            let data = self.inputs.get(id)?;
-            let data = data.map_or_else(Bytes::new, |data| Bytes::copy_from_slice(data.value()));
-            claimed.push(ClaimedOperation {
-                input: record.input(data),
-                record: record.restore(Bytes::new())?,
-            });
             self.changed = true;
+            self.running.insert(id, ())?;
+            let operation = self.hand_out(id);
+            claimed.extend(readable(id, operation)?);
         }
         Ok(claimed)
+    }
+
+    fn hand_out(&mut self, id: u64) -> Result<ClaimedOperation, Fault> {
+        let mut record = self.record(id)?;
+        record.attempt = record.attempt.saturating_add(1);
+        self.set_record(id, &record)?;
+        let data = self.inputs.get(id)?;
+        let data = data.map_or_else(Bytes::new, |data| Bytes::copy_from_slice(data.value()));
+        Ok(ClaimedOperation {
+            input: record.input(data),
+            record: record.restore(Bytes::new())?,
+        })
     }
 
     pub(super) fn release(&mut self, key: &OperationKey) -> Result<(), Fault> {
@@ -255,7 +261,7 @@ impl Tables<'_> {
             self.changed = true;
             *used.entry(destination).or_default() += taken.len();
             for id in taken {
-                deliveries.push(self.delivery(id)?);
+                deliveries.extend(readable(id.operation, self.delivery(id))?);
             }
         }
         let mut next = None;
@@ -332,10 +338,12 @@ impl Tables<'_> {
                 self.expiry.insert((later, id), ())?;
                 continue;
             }
-            let (key, request) = self.record(id)?.index_keys()?;
-            self.keys.remove(&key)?;
-            if let Some(request) = &request {
-                self.requests.remove(request)?;
+            let keys = self.record(id).and_then(|record| record.index_keys());
+            if let Some((key, request)) = readable(id, keys)? {
+                self.keys.remove(&key)?;
+                if let Some(request) = &request {
+                    self.requests.remove(request)?;
+                }
             }
             self.records.remove(id)?;
             self.outputs.remove(id)?;
@@ -352,5 +360,18 @@ impl Tables<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// `None`: what is kept of the operation is damaged. It stays where it is until the store is recovered, and holds up no other.
+fn readable<T>(operation: u64, read: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(Fault::Content(error)) => {
+            let error = &*error as &dyn std::error::Error;
+            tracing::error!(operation, error, "an operation in the store is damaged");
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
     }
 }

@@ -25,6 +25,7 @@ type Bytes = &'static [u8];
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 pub(super) const FORMAT_KEY: &str = "format";
 const LAST_ID: &str = "last-id";
+pub(super) const LAST_COMMIT: &str = "last-commit";
 
 pub(super) const KEYS: TableDefinition<'_, Hash, Id> = TableDefinition::new("keys");
 const REQUESTS: TableDefinition<'_, Hash, Id> = TableDefinition::new("requests");
@@ -87,8 +88,17 @@ impl<'txn> Tables<'txn> {
     }
 
     pub(super) fn next_id(&mut self) -> Result<Id, Fault> {
-        let last = self.meta.get(LAST_ID)?.map_or(0, |last| last.value());
-        self.meta.insert(LAST_ID, last + 1)?;
+        self.next(LAST_ID)
+    }
+
+    /// The number by which this commit is known again.
+    pub(super) fn next_commit(&mut self) -> Result<u64, Fault> {
+        self.next(LAST_COMMIT)
+    }
+
+    fn next(&mut self, counter: &str) -> Result<u64, Fault> {
+        let last = self.meta.get(counter)?.map_or(0, |last| last.value());
+        self.meta.insert(counter, last + 1)?;
         Ok(last + 1)
     }
 

@@ -3,16 +3,19 @@
 use std::{
     fs::OpenOptions,
     io::{self, Seek, SeekFrom, Write},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     time::Duration,
 };
 
 use ::redb::{StorageBackend, backends::FileBackend};
-use nexus_rpc::Content;
+use nexus_rpc::{Content, Failure, OperationState};
 use proptest::prelude::*;
 
 use super::*;
-use crate::operations::store::tests::{at, deliveries, file::TempFile, key, new, success};
+use crate::{
+    OperationFailure, Outcome,
+    operations::store::tests::{at, deliveries, file::TempFile, key, new, success},
+};
 
 const OPEN: usize = 1_000_000;
 
@@ -185,6 +188,134 @@ async fn a_record_that_cannot_be_read_harms_no_other() {
     assert_eq!(good.unwrap(), Completed::Ended);
 }
 
+/// A store with the operations `a` and `b`, whose record of `a` is damaged.
+async fn with_damaged_record(file: &TempFile, prepare: impl AsyncFn(&RedbStore)) -> RedbStore {
+    let store = RedbStore::open(&file.0).unwrap();
+    for token in ["a", "b"] {
+        store.create(new(token), OPEN).await.unwrap();
+    }
+    prepare(&store).await;
+    drop(store);
+    let database = Database::open(&file.0).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let mut records = transaction.open_table(tables::RECORDS).unwrap();
+    records.insert(1, b"{".as_slice()).unwrap();
+    drop(records);
+    transaction.commit().unwrap();
+    drop(database);
+    RedbStore::open(&file.0).unwrap()
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_holds_up_no_work() {
+    let file = TempFile::new();
+    let store = with_damaged_record(&file, async |_| {}).await;
+    let claimed = store.claim(9).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].record.key, key("b"));
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_holds_up_no_delivery_and_no_purge() {
+    let file = TempFile::new();
+    let store = with_damaged_record(&file, async |store: &RedbStore| {
+        for token in ["a", "b"] {
+            store.complete(key(token), success(1)).await.unwrap();
+        }
+    })
+    .await;
+    let due = store.claim_deliveries(deliveries(1)).await.unwrap();
+    assert_eq!(due.deliveries.len(), 1);
+    assert_eq!(due.deliveries[0].token, key("b").token);
+    let id = due.deliveries[0].id;
+    store.settle(id, Settlement::Done).await.unwrap();
+    store.purge(at(u64::MAX / 2), 9).await.unwrap();
+    assert_eq!(store.get(key("b")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_failure_with_countless_causes_can_be_read_again() {
+    let file = TempFile::new();
+    let store = RedbStore::open(&file.0).unwrap();
+    store.create(new("a"), OPEN).await.unwrap();
+    let mut failure = Failure::new("the first");
+    for _ in 0..1000 {
+        failure = Failure {
+            cause: Some(Box::new(failure)),
+            ..Failure::new("the next")
+        };
+    }
+    let mut end = success(1);
+    end.ended.outcome = Outcome::Unsuccessful(OperationFailure::canceled(failure));
+    store.complete(key("a"), end).await.unwrap();
+    let record = store.get(key("a")).await.unwrap().unwrap();
+    let Some(Outcome::Unsuccessful(kept)) = record.end.map(|end| end.outcome) else {
+        panic!("it was canceled");
+    };
+    assert_eq!(kept.state(), OperationState::Canceled);
+    assert_eq!(kept.message(), "the next");
+    let due = store.claim_deliveries(deliveries(1)).await.unwrap();
+    assert_eq!(due.deliveries.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_failed_commit_wrote_all_the_same_is_not_lost() {
+    // Whichever step of the disk fails.
+    for nth in 0..8 {
+        let file = TempFile::new();
+        let disk = Arc::new(DiskState::default());
+        let store = store_on(&file, &disk);
+        store.create(new("a"), OPEN).await.unwrap();
+        disk.syncs_until_failure.store(nth, Ordering::SeqCst);
+        let mut claimed = store.claim(9).await.unwrap_or_default();
+        disk.syncs_until_failure.store(i64::MAX, Ordering::SeqCst);
+        claimed.extend(store.claim(9).await.unwrap());
+        assert_eq!(claimed.len(), 1, "failure {nth}");
+
+        store.complete(key("a"), success(1)).await.unwrap();
+        disk.syncs_until_failure.store(nth, Ordering::SeqCst);
+        let mut due = store
+            .claim_deliveries(deliveries(1))
+            .await
+            .unwrap_or_default();
+        disk.syncs_until_failure.store(i64::MAX, Ordering::SeqCst);
+        let more = store.claim_deliveries(deliveries(1)).await.unwrap();
+        due.deliveries.extend(more.deliveries);
+        assert_eq!(due.deliveries.len(), 1, "failure {nth}");
+    }
+}
+
+/// Until the failure that was ordered has come.
+async fn until_failed(disk: &DiskState) {
+    while disk.syncs_until_failure.load(Ordering::SeqCst) >= 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_became_of_a_commit_shows_when_the_disk_is_back() {
+    let file = TempFile::new();
+    let disk = Arc::new(DiskState::default());
+    let store = store_on(&file, &disk);
+    store.create(new("a"), OPEN).await.unwrap();
+    disk.gone.store(true, Ordering::SeqCst);
+    disk.syncs_until_failure.store(0, Ordering::SeqCst);
+    let back = async {
+        until_failed(&disk).await;
+        for _ in 0..3 {
+            assert!(store.create(new("b"), OPEN).await.is_err());
+        }
+        // Nobody asks for anything any more.
+        disk.gone.store(false, Ordering::SeqCst);
+    };
+    let (claimed, ()) = tokio::join!(store.claim(1), back);
+    let mut claimed = claimed.unwrap_or_default();
+    store.create(new("c"), OPEN).await.unwrap();
+    claimed.extend(store.claim(9).await.unwrap());
+    let tokens = claimed.iter().map(|operation| &operation.record.key);
+    assert!(tokens.eq([&key("a"), &key("c")]), "{claimed:?}");
+}
+
 /// A disk that can be full: then nothing fits behind what was written so far.
 #[derive(Debug)]
 struct Disk {
@@ -192,10 +323,25 @@ struct Disk {
     state: Arc<DiskState>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct DiskState {
     full: AtomicBool,
     written: AtomicU64,
+    /// How often it syncs before it says once that it failed, though what was written can be read.
+    syncs_until_failure: AtomicI64,
+    /// Whether it cannot be opened.
+    gone: AtomicBool,
+}
+
+impl Default for DiskState {
+    fn default() -> Self {
+        Self {
+            full: AtomicBool::default(),
+            written: AtomicU64::default(),
+            syncs_until_failure: AtomicI64::new(i64::MAX),
+            gone: AtomicBool::default(),
+        }
+    }
 }
 
 impl StorageBackend for Disk {
@@ -210,6 +356,10 @@ impl StorageBackend for Disk {
         self.file.set_len(len)
     }
     fn sync_data(&self) -> io::Result<()> {
+        let left = &self.state.syncs_until_failure;
+        if left.fetch_sub(1, Ordering::SeqCst) == 0 {
+            return Err(io::Error::other("the disk does not answer"));
+        }
         self.file.sync_data()
     }
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -226,21 +376,53 @@ impl StorageBackend for Disk {
     }
 }
 
+/// A store that writes again at once after a write failed.
+fn store_on(file: &TempFile, disk: &Arc<DiskState>) -> RedbStore {
+    store_with_pause(file, disk, Duration::ZERO)
+}
+
+fn store_with_pause(file: &TempFile, disk: &Arc<DiskState>, pause: Duration) -> RedbStore {
+    let (path, disk) = (file.0.clone(), disk.clone());
+    let open = move || {
+        if disk.gone.load(Ordering::SeqCst) {
+            return Err(redb::StorageError::Io(io::ErrorKind::NotFound.into()).into());
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = FileBackend::new(options.open(&path)?)?;
+        let state = disk.clone();
+        Database::builder().create_with_backend(Disk { file, state })
+    };
+    RedbStore::start_with(file.0.clone(), 16, Box::new(open), pause).unwrap()
+}
+
+#[tokio::test]
+async fn after_a_write_that_failed_the_disk_is_left_alone_for_a_while() {
+    assert_eq!(PAUSE, Duration::from_secs(5));
+    let file = TempFile::new();
+    let disk = Arc::new(DiskState::default());
+    let store = store_with_pause(&file, &disk, Duration::from_secs(3600));
+    store.create(new("a"), OPEN).await.unwrap();
+    disk.gone.store(true, Ordering::SeqCst);
+    disk.syncs_until_failure.store(0, Ordering::SeqCst);
+    // What became of this one cannot be told as long as the disk is gone.
+    let undecided = store.create(new("b"), OPEN);
+    tokio::select! {
+        created = undecided => panic!("{created:?}"),
+        () = until_failed(&disk) => {}
+    }
+    // Now the failure has been dealt with.
+    assert!(store.create(new("c"), OPEN).await.is_err());
+    let syncs = disk.syncs_until_failure.load(Ordering::SeqCst);
+    assert!(store.create(new("c"), OPEN).await.is_err());
+    assert_eq!(disk.syncs_until_failure.load(Ordering::SeqCst), syncs);
+}
+
 #[tokio::test]
 async fn a_full_disk_stops_writes_and_nothing_else() {
     let file = TempFile::new();
     let disk = Arc::new(DiskState::default());
-    let open = {
-        let (path, disk) = (file.0.clone(), disk.clone());
-        move || {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false);
-            let file = FileBackend::new(options.open(&path)?)?;
-            let state = disk.clone();
-            Database::builder().create_with_backend(Disk { file, state })
-        }
-    };
-    let store = RedbStore::start_with(file.0.clone(), 16, Box::new(open), Duration::ZERO).unwrap();
+    let store = store_on(&file, &disk);
     store.create(new("a"), OPEN).await.unwrap();
     store.complete(key("a"), success(1)).await.unwrap();
 

@@ -5,12 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redb::{Database, DatabaseError, Durability};
-use tokio::sync::{mpsc, oneshot};
+use redb::{Database, DatabaseError, Durability, ReadableDatabase};
+use tokio::sync::{
+    mpsc::{self, error::TryRecvError},
+    oneshot,
+};
 
 use super::{
+    MOMENT,
     error::{Fault, contain_panic},
-    tables::Tables,
+    tables::{self, Tables},
 };
 use crate::operations::store::StoreError;
 
@@ -60,11 +64,17 @@ where
     }
 }
 
+type Batch = Vec<Box<dyn Job>>;
+
 pub(super) struct Writer {
     database: Shared,
     reopen: Reopen,
     failed: Option<Instant>,
     pause: Duration,
+    /// Number of the last commit that was begun, until it is known to have failed.
+    attempted: Option<u64>,
+    /// Steps of that commit, whose fate shows when the database can be read again.
+    undecided: Vec<Box<dyn Job>>,
 }
 
 impl Writer {
@@ -74,12 +84,14 @@ impl Writer {
             reopen,
             failed: None,
             pause,
+            attempted: None,
+            undecided: Vec::new(),
         }
     }
 
     pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         let mut batch = Vec::with_capacity(BATCH);
-        while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+        while self.receive(&mut jobs, &mut batch) {
             if self.failed.is_some_and(|at| at.elapsed() < self.pause) {
                 for job in batch.drain(..) {
                     job.answer(Err(unavailable("a write failed a moment ago")));
@@ -105,7 +117,32 @@ impl Writer {
         drop(self.write_lock().take());
     }
 
-    fn commit(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Fault> {
+    /// Waits for steps. `false`: there will be none.
+    fn receive(&mut self, jobs: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Batch) -> bool {
+        // Somebody waits for what became of a commit, and it may be those who would ask for the next.
+        while !self.undecided.is_empty() {
+            match jobs.try_recv() {
+                Ok(job) => {
+                    batch.push(job);
+                    return true;
+                }
+                Err(TryRecvError::Disconnected) => return false,
+                Err(TryRecvError::Empty) => std::thread::sleep(MOMENT),
+            }
+            if self.failed.is_none_or(|at| at.elapsed() >= self.pause) {
+                self.reopen();
+                self.failed = Some(Instant::now());
+                self.decide("a write failed");
+            }
+        }
+        jobs.blocking_recv_many(batch, BATCH) > 0
+    }
+
+    fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), Fault> {
+        if !self.undecided.is_empty() {
+            return Err(Fault::Closed);
+        }
+        self.attempted = None;
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let database = database.as_ref().ok_or(Fault::Closed)?;
         let mut transaction = database.begin_write()?;
@@ -116,11 +153,13 @@ impl Writer {
         for job in batch {
             job.step(&mut tables)?;
         }
-        let changed = tables.changed;
-        drop(tables);
-        if changed {
+        if tables.changed {
+            let number = tables.next_commit()?;
+            drop(tables);
+            self.attempted = Some(number);
             transaction.commit()?;
         } else {
+            drop(tables);
             transaction.abort()?;
         }
         Ok(())
@@ -133,6 +172,10 @@ impl Writer {
         if !corrupted {
             self.reopen();
             self.failed = Some(Instant::now());
+            if self.undecided.is_empty() && self.attempted.is_some() {
+                self.undecided.append(batch);
+            }
+            self.decide(&text);
         }
         for job in batch.drain(..) {
             job.answer(Err(if corrupted {
@@ -141,6 +184,31 @@ impl Writer {
                 unavailable(&text)
             }));
         }
+    }
+
+    /// A commit that failed may be in the file all the same. What it handed out would be lost if its callers were told otherwise.
+    fn decide(&mut self, text: &str) {
+        if self.undecided.is_empty() {
+            return;
+        }
+        let Ok(last) = contain_panic(|| self.last_commit()) else {
+            return;
+        };
+        let is_kept = last == self.attempted.take();
+        for job in self.undecided.drain(..) {
+            job.answer(if is_kept {
+                Ok(())
+            } else {
+                Err(unavailable(text))
+            });
+        }
+    }
+
+    fn last_commit(&self) -> Result<Option<u64>, Fault> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or(Fault::Closed)?;
+        let meta = database.begin_read()?.open_table(tables::META)?;
+        Ok(meta.get(tables::LAST_COMMIT)?.map(|last| last.value()))
     }
 
     /// After an error of the disk the database refuses everything, also what can be read, until it is opened again.
