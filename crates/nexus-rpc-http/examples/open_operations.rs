@@ -1,11 +1,13 @@
 //! What an open operation costs, by how many there are: memory while it waits, file, processor and time for each start and completion.
 //!
 //! ```text
-//! cargo run --release -p nexus-rpc-http --example open_operations -- [--counts 1000,10000,100000,1000000] [--sample 5000]
+//! cargo run --release -p nexus-rpc-http --example open_operations -- [--counts 1000,10000,100000,1000000] [--sample 20000]
 //! ```
 //!
 //! Each count gets a store of its own. `start`s are requests to the server, without a network; a completion is all from the store to the
-//! store: taking the operation out, running its work (none), keeping its result. Opening is that of the file after a crash.
+//! store: taking the operation out, running its work (none), keeping its result. `--sample` of both are measured, by turns, so that about
+//! as many are open all the while. Opening is that of the file after a crash. Memory is what the process has for itself, be it in RAM or
+//! swapped out. It reads `/proc`, hence Linux only.
 
 use std::{
     error::Error,
@@ -37,11 +39,13 @@ async fn main() -> Result<()> {
         let at = arguments.iter().position(|argument| argument == name)?;
         arguments.get(at + 1).map(String::as_str)
     };
-    let sample: usize = value("--sample").unwrap_or("5000").parse()?;
+    let sample: usize = value("--sample").unwrap_or("20000").parse()?;
     let counts = value("--counts").unwrap_or("1000,10000,100000,1000000");
+    println!("For each open operation: bytes of memory (RssAnon + VmSwap) and of the file.");
+    println!("For each start and each completion: µs, and µs of processor time.\n");
     println!(
         "{:>9} | {:>8} {:>8} | {:>10} {:>10} | {:>10} {:>10} | {:>10}",
-        "open", "B RAM", "B file", "µs/start", "CPU", "µs/compl.", "CPU", "ms opening"
+        "open", "B memory", "B file", "µs/start", "CPU", "µs/compl.", "CPU", "ms opening"
     );
     for count in counts.split(',') {
         measure(count.trim().parse()?, sample).await?;
@@ -72,13 +76,9 @@ async fn measure(open: usize, sample: usize) -> Result<()> {
     gate.add_permits(sample);
     until_ended(&operations, sample).await?;
 
-    let memory = resident()?;
-    start(&service, open.saturating_sub(sample)).await?;
-    let last = Meter::new()?;
-    let measured = open.min(sample);
-    start(&service, measured).await?;
-    let starts = last.per(measured)?;
-    let used = resident()?.saturating_sub(memory);
+    let before = memory()?;
+    start(&service, open).await?;
+    let used = memory()?.saturating_sub(before);
     let bytes = std::fs::metadata(&file.0)?.len();
 
     // What a crash leaves is the file as it is now.
@@ -88,12 +88,20 @@ async fn measure(open: usize, sample: usize) -> Result<()> {
     drop(RedbStore::open(&crashed.0)?);
     let opening = begun.elapsed().as_millis();
 
-    // As many begin as end, so that the number of open ones stays.
-    let completed = open.min(sample);
-    let last = Meter::new()?;
-    gate.add_permits(completed);
-    until_ended(&operations, sample + completed).await?;
-    let completions = last.per(completed)?;
+    let (mut starts, mut completions) = (Meter::default(), Meter::default());
+    let mut measured = 0;
+    while measured < sample {
+        let count = open.min(sample - measured);
+        completions.start()?;
+        gate.add_permits(count);
+        measured += count;
+        until_ended(&operations, sample + measured).await?;
+        completions.stop()?;
+        starts.start()?;
+        start(&service, count).await?;
+        starts.stop()?;
+    }
+    let (starts, completions) = (starts.per(measured), completions.per(measured));
     println!(
         "{open:>9} | {:>8} {:>8} | {:>10.1} {:>10.1} | {:>10.1} {:>10.1} | {opening:>10}",
         used / open as u64,
@@ -159,24 +167,32 @@ async fn until_ended(operations: &Operations, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Time and processor time since then.
+/// Time and processor time of what is between a start and a stop.
+#[derive(Default)]
 struct Meter {
-    at: Instant,
+    time: Duration,
     processor: Duration,
+    running: Option<(Instant, Duration)>,
 }
 
 impl Meter {
-    fn new() -> Result<Self> {
-        Ok(Self {
-            at: Instant::now(),
-            processor: processor()?,
-        })
+    fn start(&mut self) -> Result<()> {
+        self.running = Some((Instant::now(), processor()?));
+        Ok(())
+    }
+
+    fn stop(&mut self) -> Result<()> {
+        if let Some((began, used)) = self.running.take() {
+            self.time += began.elapsed();
+            self.processor += processor()? - used;
+        }
+        Ok(())
     }
 
     /// Microseconds for each of `count`.
-    fn per(&self, count: usize) -> Result<(f64, f64)> {
+    fn per(&self, count: usize) -> (f64, f64) {
         let each = |time: Duration| time.as_secs_f64() * 1e6 / count as f64;
-        Ok((each(self.at.elapsed()), each(processor()? - self.processor)))
+        (each(self.time), each(self.processor))
     }
 }
 
@@ -191,13 +207,13 @@ fn processor() -> Result<Duration> {
     Ok(Duration::from_millis(ticks * 10))
 }
 
-/// Memory of this process in bytes, from Linux.
-fn resident() -> Result<u64> {
+/// Memory that is this process's own, in bytes, from Linux: in RAM, and swapped out.
+fn memory() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .ok_or("no VmRSS in /proc/self/status")?;
-    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kilobytes * 1024)
+    let bytes = |name: &str| -> Result<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let line = line.ok_or_else(|| format!("no {name} in /proc/self/status"))?;
+        Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>()? * 1024)
+    };
+    Ok(bytes("RssAnon:")? + bytes("VmSwap:")?)
 }

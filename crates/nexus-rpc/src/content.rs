@@ -8,6 +8,7 @@
 //! | `()` | none | empty |
 //! | `Vec<u8>`, `Option<Vec<u8>>` | `application/octet-stream` | the bytes; for `None` no type and no body |
 //! | [`Content`] | its own | its own: nothing is converted |
+//! | `Protobuf`, `ProtobufJson` (feature `protobuf`) | `application/x-protobuf`, `application/json; format=protobuf` | a message of Protocol Buffers |
 //! | everything else | what the transport's serializer gives, [`JsonSerializer`] unless told otherwise | |
 
 use std::{
@@ -21,9 +22,13 @@ use bytes::Bytes;
 use crate::Headers;
 
 mod json;
+#[cfg(feature = "protobuf")]
+mod protobuf;
 
 pub use erased_serde;
 pub use json::JsonSerializer;
+#[cfg(feature = "protobuf")]
+pub use protobuf::{Protobuf, ProtobufJson};
 
 /// Content type of JSON.
 pub const JSON: &str = "application/json";
@@ -103,6 +108,14 @@ pub enum ContentError {
         found: Option<String>,
         /// What could have been read.
         expected: &'static str,
+    },
+    /// The content is a message of Protocol Buffers of another type, or does not say of which.
+    #[error("message type {} cannot be read, expected {expected:?}", OrNone(found))]
+    MessageType {
+        /// The full name of the type, as the content has it.
+        found: Option<String>,
+        /// The full name of the type that could have been read.
+        expected: String,
     },
     /// The serializer itself failed, for a reason that does not lie in the content.
     #[error("serializer failed")]

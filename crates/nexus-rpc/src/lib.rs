@@ -52,6 +52,10 @@
 //! assert_eq!(service.name(), "my-echo-service");
 //! assert_eq!(EchoService::echo.name(), "echo");
 //! ```
+//!
+//! # Features
+//!
+//! - `protobuf`: `Protobuf` and `ProtobufJson` in [`content`], for messages of Protocol Buffers as inputs and outputs. Not on by default.
 
 #![warn(missing_docs, missing_debug_implementations)]
 

@@ -13,6 +13,8 @@ mod http2;
 mod info;
 mod operations;
 mod pending;
+mod protobuf;
+mod requirements;
 mod result;
 mod start;
 mod support;
