@@ -5,12 +5,13 @@
 //! cargo run --release -p bench-http
 //! ```
 //!
-//! One load generator sends the same requests to each. It shares the machine with the server under load, so of the two figures the
-//! processor time that the server takes for a request says more than the number of requests per second.
+//! One load generator sends the same requests to each. The server under load has one half of the CPUs and the load generator the other,
+//! unless `--shared` says otherwise: where both together fill the machine, requests per second say as much about the one as about the other.
 //!
 //! Progress goes to standard error, the result to standard output. It reads `/proc`, hence Linux only. What operations cost that outlive
 //! their request is measured by an example: `cargo run --release -p nexus-rpc-http --example open_operations`.
 
+mod cpus;
 mod load;
 #[path = "../../src/process.rs"]
 mod process;
@@ -47,13 +48,37 @@ enum Role {
     },
 }
 
-#[tokio::main]
-async fn main() -> Result {
+fn main() -> Result {
     let Arguments { settings, role } = Arguments::parse();
     if let Some(Role::Serve { kind, address }) = role {
-        return servers::serve(kind, address).await;
+        return serve(kind, address);
     }
-    let measured = rounds::run(&settings).await?;
-    print!("{}", report::Report(&measured));
+    let halves = if settings.shared {
+        None
+    } else {
+        cpus::split()?
+    };
+    // Before the runtime starts its threads: one for each CPU that is left.
+    if let Some(halves) = &halves {
+        cpus::stay_on(&halves.load)?;
+    }
+    measure(&settings, halves.as_ref())
+}
+
+#[tokio::main]
+async fn serve(kind: servers::Kind, address: SocketAddr) -> Result {
+    servers::serve(kind, address).await
+}
+
+#[tokio::main]
+async fn measure(settings: &rounds::Settings, halves: Option<&cpus::Halves>) -> Result {
+    let measured = rounds::run(settings, halves).await?;
+    print!(
+        "{}",
+        report::Report {
+            measured: &measured,
+            halves
+        }
+    );
     Ok(())
 }

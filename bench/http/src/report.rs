@@ -3,26 +3,36 @@
 use std::fmt;
 
 use crate::{
+    cpus::Halves,
     rounds::{Measured, Turn},
     servers::Kind,
     statistics::Spread,
 };
 
 /// Median and range of each figure, and the ratios within each round.
-pub(crate) struct Report<'a>(pub(crate) &'a [Measured]);
+pub(crate) struct Report<'a> {
+    pub(crate) measured: &'a [Measured],
+    pub(crate) halves: Option<&'a Halves>,
+}
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "A synchronous JSON operation over HTTP: median (range) of the rounds\n"
+            "A synchronous JSON operation over HTTP: median (range) of the rounds"
         )?;
+        match self.halves {
+            Some(Halves { server, load }) => {
+                writeln!(f, "The server on CPU {server}, the load on CPU {load}\n")?;
+            }
+            None => writeln!(f, "The server and the load share the CPUs\n")?,
+        }
         writeln!(
             f,
             "{:<26} {:>24} {:>22} {:>15}",
             "server", "requests/s", "µs CPU/request", "MB RAM (peak)"
         )?;
-        for measured in self.0 {
+        for measured in self.measured {
             let speed = figures(measured, |turn| turn.requests_per_second);
             let cpu = figures(measured, |turn| turn.cpu);
             let memory = measured.used.map_or_else(String::new, |used| {
@@ -41,7 +51,7 @@ impl fmt::Display for Report<'_> {
                 cpu = spread(cpu, 1),
             )?;
         }
-        let Some((nexus, others)) = self.0.split_first() else {
+        let Some((nexus, others)) = self.measured.split_first() else {
             return Ok(());
         };
         writeln!(f)?;

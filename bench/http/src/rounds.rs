@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    Result, load,
+    Result,
+    cpus::Halves,
+    load,
     process::Usage,
     servers::{self, Kind, Server},
 };
@@ -22,6 +24,9 @@ pub(crate) struct Settings {
     /// Few and short rounds, to see that it works
     #[arg(long, conflicts_with_all = ["rounds", "millis"])]
     short: bool,
+    /// Let the load generator and the server under load share all CPUs, instead of one half for each
+    #[arg(long)]
+    pub(crate) shared: bool,
     /// Leave the Go server out
     #[arg(long)]
     no_go: bool,
@@ -44,7 +49,7 @@ pub(crate) struct Measured {
     pub(crate) used: Option<Usage>,
 }
 
-pub(crate) async fn run(settings: &Settings) -> Result<Vec<Measured>> {
+pub(crate) async fn run(settings: &Settings, halves: Option<&Halves>) -> Result<Vec<Measured>> {
     let (rounds, millis) = if settings.short {
         (2, 300)
     } else {
@@ -57,7 +62,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<Vec<Measured>> {
     }
     let mut running = Vec::new();
     for kind in kinds {
-        running.push(Server::start(kind).await?);
+        running.push(Server::start(kind, halves).await?);
     }
     let addresses = running.iter().map(|server| server.address);
     let mut connections = load::open_all(addresses, settings.connections.into()).await?;
@@ -89,9 +94,6 @@ pub(crate) async fn run(settings: &Settings) -> Result<Vec<Measured>> {
                 cpu: (after.cpu - before.cpu).as_secs_f64() * 1e6 / requests,
             });
         }
-    }
-    for connections in connections {
-        connections.close().await;
     }
     Ok(measured)
 }

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsStr,
     io::ErrorKind,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -14,7 +15,7 @@ use nexus_rpc_http::NexusHttpService;
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpStream, process::Command};
 
-use crate::{Result, process::Process};
+use crate::{Result, cpus::Halves, process::Process};
 
 /// Where all of them answer.
 pub(crate) const PATH: &str = "/bench/echo";
@@ -53,16 +54,26 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn start(kind: Kind) -> Result<Self> {
+    /// On its half of the CPUs, where there are halves.
+    pub(crate) async fn start(kind: Kind, halves: Option<&Halves>) -> Result<Self> {
         // The port is free again when the listener is dropped.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let argument = address.to_string();
-        let mut process = match kind {
-            Kind::Go => Process::start(&go_binary()?, [argument])?,
-            Kind::Nexus | Kind::Axum => {
-                let name = if kind == Kind::Axum { "axum" } else { "nexus" };
-                Process::start(&env::current_exe()?, ["serve", name, &argument])?
+        let (program, arguments) = match kind {
+            Kind::Go => (go_binary()?, vec![&*argument]),
+            Kind::Nexus => (env::current_exe()?, vec!["serve", "nexus", &argument]),
+            Kind::Axum => (env::current_exe()?, vec!["serve", "axum", &argument]),
+        };
+        let arguments = arguments.into_iter().map(OsStr::new);
+        let mut process = match halves {
+            // It becomes the program: the process stays the same.
+            Some(halves) => {
+                let taskset = ["-c", &halves.server].map(OsStr::new);
+                let program = [program.as_os_str()];
+                let all = taskset.into_iter().chain(program).chain(arguments);
+                Process::start(Path::new("taskset"), all)?
             }
+            None => Process::start(&program, arguments)?,
         };
         tokio::select! {
             listening = listens(address) => listening?,
