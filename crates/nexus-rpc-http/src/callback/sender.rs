@@ -72,6 +72,11 @@ impl CompletionSender {
         sent.map_err(|undelivered| undelivered.error)
     }
 
+    /// Whether callbacks with this scheme can be called.
+    pub(crate) fn check_scheme(&self, scheme: &str) -> Result<(), TransportError> {
+        self.transport.check_scheme(scheme)
+    }
+
     /// Like [`send`](Self::send), and gets what the receiver said of the next attempt.
     pub(crate) async fn attempt(
         &self,

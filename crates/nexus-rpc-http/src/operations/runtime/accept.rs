@@ -108,22 +108,24 @@ impl Runtime {
         };
         let refused = || HandlerError::bad_request("the callback URL cannot be called");
         let uri: Uri = callback.url.parse().map_err(|_| refused())?;
-        if !self
-            .settings
-            .addresses
-            .allows_host(uri.host().unwrap_or_default())
-        {
-            return match dialect {
-                // The caller is told that nobody will call, and decides.
-                Dialect::Draft => Ok(None),
-                Dialect::Current => Err(refused()),
-            };
+        let addresses = &self.settings.addresses;
+        let allowed = addresses.allows_host(uri.host().unwrap_or_default());
+        let scheme = uri.scheme_str().unwrap_or_default();
+        if let Err(error) = self.sender.check_scheme(scheme) {
+            // A result that nobody can deliver would be lost days later.
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot call back");
+        } else if allowed {
+            return Ok(Some(CallbackTarget {
+                dialect,
+                callback: callback.clone(),
+                destination: destination(&uri),
+            }));
         }
-        Ok(Some(CallbackTarget {
-            dialect,
-            callback: callback.clone(),
-            destination: destination(&uri),
-        }))
+        match dialect {
+            // The caller is told that nobody will call, and decides.
+            Dialect::Draft => Ok(None),
+            Dialect::Current => Err(refused()),
+        }
     }
 }
 

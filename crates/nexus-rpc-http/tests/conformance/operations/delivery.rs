@@ -47,6 +47,17 @@ async fn d74_addresses_that_are_no_receivers_are_refused() {
     }
 }
 
+/// Else the result would be lost when it is there.
+#[cfg(not(any(feature = "tls-ring", feature = "tls-aws-lc")))]
+#[tokio::test]
+async fn d74_without_tls_an_https_callback_is_refused_at_the_start() {
+    let keeper = Keeper::start().await;
+    let url = "https://caller.example/done";
+    let started = keeper.start_draft("a", url).await.expect(201).json();
+    assert_eq!(started["callbackUrlSupported"], false);
+    keeper.start_current("b", url).await.expect(400);
+}
+
 #[tokio::test]
 async fn names_that_resolve_to_forbidden_addresses_are_not_called() {
     let policy = AddressPolicy::custom(|address| !address.is_loopback());
