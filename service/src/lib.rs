@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct HelloService {
     /// Returns its input. Synchronous: the answer comes with the request.
     pub echo: Operation<EchoInput, EchoOutput>,
-    /// Greets in the language asked for. Asynchronous: a workflow makes the greeting.
+    /// Greets in the language asked for. Asynchronous: the answer says that it has begun, and the greeting comes when it is there.
     #[nexus(name = "say-hello")]
     pub say_hello: Operation<HelloInput, HelloOutput>,
 }

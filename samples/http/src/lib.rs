@@ -21,7 +21,8 @@ impl HelloServiceHandler for EmbeddedHandler {
     fn say_hello(self: Arc<Self>) -> impl OperationHandler<HelloInput, HelloOutput> {
         let takes = self.greeting_takes;
         async_operation(move |ctx: AsyncOperationContext, input| async move {
-            // Work that a crash interrupted begins again, but not its time.
+            // Begun again after a crash, it takes what is left of its time. Work that changes something elsewhere would give `ctx.token()` as
+            // the idempotency key there: it may run more than once.
             let left = takes.saturating_sub(ctx.started_at().elapsed().unwrap_or_default());
             tokio::select! {
                 () = tokio::time::sleep(left) => greet(input),

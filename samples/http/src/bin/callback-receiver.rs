@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 #[derive(clap::Parser)]
 struct Arguments {
     /// Address to listen on
-    #[arg(long, default_value = "127.0.0.1:8001")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8001")]
     listen: SocketAddr,
 }
 
@@ -34,8 +34,9 @@ async fn main() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {listen}"))?;
 
-    // What the token carries comes back with the result: here, that it is one of a greeting.
+    // A receiver that results should still find after a restart has a key that it keeps: `CallbackTokens::new`.
     let tokens = CallbackTokens::random();
+    // What the token carries comes back with the result: here, that it is one of a greeting.
     let token = tokens.sign("greeting", SystemTime::now() + Duration::from_secs(3600));
     println!(
         "Valid for an hour: http://{}/done?token={token}",
@@ -43,6 +44,7 @@ async fn main() -> anyhow::Result<()> {
     );
 
     let receiver = CompletionReceiver::builder(async |completion: ReceivedCompletion| {
+        // The same result may come more than once, which is no harm here.
         let what = completion.token_payload.unwrap_or_default();
         match completion.outcome {
             Outcome::Succeeded(content) => {

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 #[derive(clap::Parser)]
 struct Arguments {
     /// Address to listen on
-    #[arg(long, default_value = "127.0.0.1:8000")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
     /// File that keeps the operations
     #[arg(long, default_value = "operations.redb")]
@@ -52,6 +52,7 @@ async fn main() -> anyhow::Result<()> {
     println!("Listening on http://{}", listener.local_addr()?);
     // Layers for authentication and the like go around the router.
     let app = Router::new().fallback_service(nexus);
+    // A shutdown in good order is a courtesy: after any other end, the next process goes on with what this one has accepted.
     tokio::select! {
         served = axum::serve(listener, app) => served?,
         interrupted = tokio::signal::ctrl_c() => interrupted?,

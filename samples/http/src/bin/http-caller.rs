@@ -66,7 +66,7 @@ async fn call(client: &NexusHttpClient, arguments: &Arguments) -> anyhow::Result
     let output = client
         .execute(HelloService::echo, input, StartOptions::new())
         .await
-        .context("cannot call echo")?;
+        .with_context(|| format!("cannot call echo at {}", arguments.url))?;
     println!("{dialect}: echo: {}", output.message);
 
     let input = HelloInput {
@@ -76,7 +76,7 @@ async fn call(client: &NexusHttpClient, arguments: &Arguments) -> anyhow::Result
     let output = client
         .execute(HelloService::say_hello, input, StartOptions::new())
         .await
-        .context("cannot call say-hello")?;
+        .with_context(|| format!("cannot call say-hello at {}", arguments.url))?;
     println!("{dialect}: say-hello: {}", output.message);
     Ok(())
 }

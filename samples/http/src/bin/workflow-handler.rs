@@ -22,7 +22,7 @@ struct Arguments {
     #[command(flatten)]
     connection: options::Flags,
     /// Address to listen on
-    #[arg(long, default_value = "127.0.0.1:8000")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
 }
 
