@@ -21,22 +21,10 @@ use temporalio_sdk::{
 use tokio::sync::Semaphore;
 
 use crate::fixture::{
-    Answer, Attempts, Fixture, History, SERVICE, Script, Setup, on_both_servers, over_http_too,
-    until,
+    Answer, Attempts, Fixture, History, SERVICE, Script, Setup, everywhere, until,
 };
 
-on_both_servers! {
-    a_canceled_caller_cancels_its_operation_and_ends_as_canceled,
-    an_operation_that_is_canceled_at_once_is_never_scheduled,
-    a_cancellation_waits_for_the_operation_to_start,
-    a_cancellation_reaches_a_workflow_that_continued_as_new,
-    a_synchronous_operation_cannot_be_canceled,
-    a_token_that_is_none_is_a_bad_request,
-    canceling_a_workflow_that_is_not_there_is_not_found,
-    canceling_twice_succeeds,
-}
-
-over_http_too! {
+everywhere! {
     a_canceled_caller_cancels_its_operation_and_ends_as_canceled,
     an_operation_that_is_canceled_at_once_is_never_scheduled,
     a_cancellation_waits_for_the_operation_to_start,

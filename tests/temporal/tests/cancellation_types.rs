@@ -18,18 +18,9 @@ use temporalio_sdk::{
     WorkflowResult, WorkflowTermination, workflows::WorkflowImplementation,
 };
 
-use crate::fixture::{
-    Fixture, History, Run, Running, SERVICE, Script, Setup, on_both_servers, over_http_too, until,
-};
+use crate::fixture::{Fixture, History, Run, Running, SERVICE, Script, Setup, everywhere, until};
 
-on_both_servers! {
-    abandon_leaves_the_operation_alone,
-    try_cancel_asks_and_waits_for_nothing,
-    wait_cancellation_requested_waits_for_the_answer_of_the_handler,
-    wait_cancellation_completed_waits_for_the_end_of_the_operation,
-}
-
-over_http_too! {
+everywhere! {
     abandon_leaves_the_operation_alone,
     try_cancel_asks_and_waits_for_nothing,
     wait_cancellation_requested_waits_for_the_answer_of_the_handler,

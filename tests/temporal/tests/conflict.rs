@@ -14,17 +14,9 @@ use temporalio_sdk::{
     SyncWorkflowContext, WorkflowContext, WorkflowResult, workflows::WorkflowImplementation,
 };
 
-use crate::fixture::{Answer, Fixture, History, SERVICE, Setup, on_both_servers, over_http_too};
+use crate::fixture::{Answer, Fixture, History, SERVICE, Setup, everywhere};
 
-on_both_servers! {
-    callers_that_use_the_existing_workflow_all_get_its_result,
-    a_second_caller_is_refused_by_default,
-    a_request_that_is_sent_again_finds_its_workflow,
-    a_request_that_is_sent_again_after_the_end_finds_its_workflow,
-    a_start_that_the_server_refuses_is_a_bad_request,
-}
-
-over_http_too! {
+everywhere! {
     callers_that_use_the_existing_workflow_all_get_its_result,
     a_second_caller_is_refused_by_default,
     a_request_that_is_sent_again_finds_its_workflow,

@@ -15,18 +15,14 @@ use temporalio_sdk::{
 };
 use tokio::sync::mpsc;
 
-use crate::fixture::{Attempts, SERVICE, Setup, on_both_servers, over_http_too, within};
+use crate::fixture::{Attempts, SERVICE, Setup, everywhere, within};
 
-on_both_servers! {
+everywhere! {
     a_request_has_a_deadline_and_an_operation_a_timeout,
     headers_arrive_in_lower_case,
+    ;
+    // No name of an endpoint comes over HTTP.
     a_handler_has_the_client_and_the_names_of_its_worker,
-}
-
-// No name of an endpoint comes over HTTP.
-over_http_too! {
-    a_request_has_a_deadline_and_an_operation_a_timeout,
-    headers_arrive_in_lower_case,
 }
 
 const TIMES: Operation<(), [Option<Duration>; 2]> = Operation::new(SERVICE, "times");

@@ -17,9 +17,9 @@ use temporalio_common::{
 };
 use temporalio_sdk::{ApplicationFailure, workflows::join_all as join_all_in_workflow};
 
-use crate::fixture::{Attempts, Fixture, SERVICE, Setup, on_both_servers, over_http_too, within};
+use crate::fixture::{Attempts, Fixture, SERVICE, Setup, everywhere, within};
 
-on_both_servers! {
+everywhere! {
     a_final_handler_error_reaches_the_caller_at_once,
     a_passing_handler_error_is_retried_until_the_handler_succeeds,
     a_passing_handler_error_is_retried_until_the_operation_times_out,
@@ -27,19 +27,10 @@ on_both_servers! {
     a_type_that_the_server_does_not_know_keeps_its_message,
     the_cause_of_a_handler_error_is_seen_and_its_source_is_not,
     an_error_through_the_question_mark_is_hidden,
+    ;
+    // Errors of Temporal's crates that handlers pass on are recognised by the worker alone.
     an_error_of_the_temporal_client_has_a_type_of_its_own,
     an_application_failure_shows_its_text,
-}
-
-// Errors of Temporal's crates that handlers pass on are recognised by the worker alone.
-over_http_too! {
-    a_final_handler_error_reaches_the_caller_at_once,
-    a_passing_handler_error_is_retried_until_the_handler_succeeds,
-    a_passing_handler_error_is_retried_until_the_operation_times_out,
-    a_handler_overrides_what_its_error_type_says_of_retries,
-    a_type_that_the_server_does_not_know_keeps_its_message,
-    the_cause_of_a_handler_error_is_seen_and_its_source_is_not,
-    an_error_through_the_question_mark_is_hidden,
 }
 
 /// Fails, with an error of the type in its input.

@@ -16,15 +16,9 @@ use temporalio_common::protos::temporal::api::{
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::{WorkflowContext, WorkflowResult};
 
-use crate::fixture::{Fixture, History, Running, SERVICE, Setup, on_both_servers, over_http_too};
+use crate::fixture::{Fixture, History, Running, SERVICE, Setup, everywhere};
 
-on_both_servers! {
-    a_handler_sees_where_the_request_comes_from,
-    a_link_that_a_handler_adds_is_in_the_history_of_the_caller,
-    caller_and_workflow_are_linked_both_ways,
-}
-
-over_http_too! {
+everywhere! {
     a_handler_sees_where_the_request_comes_from,
     a_link_that_a_handler_adds_is_in_the_history_of_the_caller,
     caller_and_workflow_are_linked_both_ways,

@@ -19,25 +19,18 @@ use temporalio_common::{
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::{ApplicationFailure, WorkflowContext, WorkflowResult, WorkflowTermination};
 
-use crate::fixture::{Call, Fixture, SERVICE, Setup, on_both_servers, over_http_too};
+use crate::fixture::{Call, Fixture, SERVICE, Setup, everywhere};
 
-on_both_servers! {
+everywhere! {
+    a_failing_workflow_tells_type_message_and_details,
+    a_workflow_that_is_canceled_cancels_the_operation,
+    a_workflow_that_is_terminated_fails_the_operation,
+    a_workflow_that_times_out_fails_the_operation,
+    the_question_mark_fails_the_caller_with_the_failure_of_the_operation,
+    ;
+    // Servers drop the details of an operation's error that comes over HTTP, or pack them.
     a_failed_operation_tells_message_and_details,
     a_canceled_operation_tells_message_and_details,
-    a_failing_workflow_tells_type_message_and_details,
-    a_workflow_that_is_canceled_cancels_the_operation,
-    a_workflow_that_is_terminated_fails_the_operation,
-    a_workflow_that_times_out_fails_the_operation,
-    the_question_mark_fails_the_caller_with_the_failure_of_the_operation,
-}
-
-// The server drops details, or packs them, when an operation's error comes over HTTP: `over_http` has what is left.
-over_http_too! {
-    a_failing_workflow_tells_type_message_and_details,
-    a_workflow_that_is_canceled_cancels_the_operation,
-    a_workflow_that_is_terminated_fails_the_operation,
-    a_workflow_that_times_out_fails_the_operation,
-    the_question_mark_fails_the_caller_with_the_failure_of_the_operation,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

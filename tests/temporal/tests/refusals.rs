@@ -12,16 +12,9 @@ use temporalio_common::protos::temporal::api::{
     enums::v1::EventType, failure::v1::failure::FailureInfo,
 };
 
-use crate::fixture::{Call, History, SERVICE, Setup, on_both_servers, over_http_too};
+use crate::fixture::{Call, History, SERVICE, Setup, everywhere};
 
-on_both_servers! {
-    an_input_that_cannot_be_read_is_a_bad_request_that_names_the_place,
-    an_unknown_service_is_not_found,
-    an_unknown_operation_is_not_found,
-    a_panic_is_internal_and_its_text_stays_with_the_handler,
-}
-
-over_http_too! {
+everywhere! {
     an_input_that_cannot_be_read_is_a_bad_request_that_names_the_place,
     an_unknown_service_is_not_found,
     an_unknown_operation_is_not_found,

@@ -14,15 +14,9 @@ use temporalio_common::protos::temporal::api::{
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::{WorkflowContext, WorkflowResult};
 
-use crate::fixture::{History, SERVICE, Setup, on_both_servers, over_http_too};
+use crate::fixture::{History, SERVICE, Setup, everywhere};
 
-on_both_servers! {
-    a_contract_is_called_by_its_types,
-    a_synchronous_operation_returns_every_kind_of_value,
-    a_workflow_run_returns_every_kind_of_value,
-}
-
-over_http_too! {
+everywhere! {
     a_contract_is_called_by_its_types,
     a_synchronous_operation_returns_every_kind_of_value,
     a_workflow_run_returns_every_kind_of_value,

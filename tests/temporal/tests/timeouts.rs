@@ -11,13 +11,9 @@ use temporalio_common::{error::TimeoutType, protos::temporal::api::enums::v1::Ev
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::{WorkflowContext, WorkflowResult};
 
-use crate::fixture::{Fixture, SERVICE, Setup, on_both_servers, over_http_too, within};
+use crate::fixture::{Fixture, SERVICE, Setup, everywhere, within};
 
-on_both_servers! {
-    schedule_to_close_ends_an_operation_that_goes_on,
-}
-
-over_http_too! {
+everywhere! {
     schedule_to_close_ends_an_operation_that_goes_on,
 }
 

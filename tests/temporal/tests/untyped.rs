@@ -12,16 +12,9 @@ use temporalio_sdk::{
     CancellableFuture, WorkflowContext, WorkflowResult, WorkflowTermination, workflows::select,
 };
 
-use crate::fixture::{Fixture, SERVICE, Script, Setup, on_both_servers, over_http_too};
+use crate::fixture::{Fixture, SERVICE, Script, Setup, everywhere};
 
-on_both_servers! {
-    an_untyped_operation_takes_and_returns_content,
-    the_loser_of_a_select_is_canceled,
-    an_operation_goes_on_when_its_future_is_dropped,
-    a_caller_that_is_never_cached_sees_the_same,
-}
-
-over_http_too! {
+everywhere! {
     an_untyped_operation_takes_and_returns_content,
     the_loser_of_a_select_is_canceled,
     an_operation_goes_on_when_its_future_is_dropped,

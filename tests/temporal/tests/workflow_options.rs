@@ -12,13 +12,9 @@ use temporalio_common::{
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::{WorkflowContext, WorkflowResult};
 
-use crate::fixture::{History, SERVICE, Setup, on_both_servers, over_http_too};
+use crate::fixture::{History, SERVICE, Setup, everywhere};
 
-on_both_servers! {
-    a_workflow_run_is_started_with_its_options,
-}
-
-over_http_too! {
+everywhere! {
     a_workflow_run_is_started_with_its_options,
 }
 

@@ -5,9 +5,9 @@ use temporal_nexus::NexusOperationError;
 use temporalio_common::protos::temporal::api::enums::v1::EventType;
 
 use super::desk::{Desk, call, deliver, done};
-use crate::fixture::{Setup, over_http_too};
+use crate::fixture::{Setup, over_http};
 
-over_http_too! {
+over_http! {
     a_repeated_start_is_known_by_its_request_id,
     an_answer_that_the_server_cannot_keep_is_an_error,
     the_longest_token_is_one_that_servers_keep,

@@ -6,9 +6,9 @@ use temporal_nexus::NexusOperationError;
 use temporalio_common::protos::temporal::api::enums::v1::EventType;
 
 use super::desk::{Desk, call, deliver, done};
-use crate::fixture::{Setup, over_http_too};
+use crate::fixture::{Setup, over_http};
 
-over_http_too! {
+over_http! {
     the_token_comes_back_as_it_was_and_the_end_is_canceled,
     an_operation_may_succeed_all_the_same,
 }

@@ -12,18 +12,9 @@ use temporal_nexus::testing::unique;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
 use super::jobs::{ECHO, FAIL, JOB, go_on, operations, says, started};
-use crate::fixture::{Fixture, SERVICE, Setup, on_both_servers, over_http_too};
+use crate::fixture::{Fixture, SERVICE, Setup, everywhere};
 
-on_both_servers! {
-    an_answer_at_once_is_a_result_or_says_why_there_is_none,
-    temporal_calls_back_with_the_result_of_a_workflow,
-    temporal_calls_back_with_how_a_workflow_ended,
-    a_canceled_workflow_is_a_canceled_operation,
-    a_repeated_request_is_the_same_operation,
-    what_is_not_there_is_not_found,
-}
-
-over_http_too! {
+everywhere! {
     an_answer_at_once_is_a_result_or_says_why_there_is_none,
     temporal_calls_back_with_the_result_of_a_workflow,
     temporal_calls_back_with_how_a_workflow_ended,

@@ -15,9 +15,9 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::desk::{Desk, call, deliver, done, link, token};
-use crate::fixture::{Setup, over_http_too};
+use crate::fixture::{Setup, over_http};
 
-over_http_too! {
+over_http! {
     a_completion_may_come_before_the_answer_to_the_start,
     a_handler_links_to_what_it_started,
     a_second_delivery_is_refused_for_good,

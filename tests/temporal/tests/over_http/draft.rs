@@ -9,9 +9,9 @@ use nexus_rpc_http::{
 use temporal_nexus::{WorkflowRun, testing::unique, workflow_run_operation};
 
 use super::jobs::{JOB, Job, Work, go_on, operations, started};
-use crate::fixture::{Fixture, Setup, over_http_too};
+use crate::fixture::{Fixture, Setup, over_http};
 
-over_http_too! {
+over_http! {
     a_workflow_can_be_asked_for_its_state_and_result,
     a_workflow_that_fails_or_is_canceled_says_so,
     an_id_of_the_callers_own_is_refused_before_anything_starts,
