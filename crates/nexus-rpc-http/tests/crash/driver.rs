@@ -16,7 +16,10 @@ use nexus_rpc::{Headers, OperationToken, context::Callback};
 use nexus_rpc_http::{
     ClientError, Dialect, NexusHttpClient, RetryPolicy, StartOptions, StartedOperation,
 };
-use tokio::process::{Child, Command};
+use tokio::{
+    net::TcpStream,
+    process::{Child, Command},
+};
 
 use crate::{
     Arguments, DOUBLE, Result, expected,
@@ -93,6 +96,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         begun.elapsed().as_secs_f64()
     );
 
+    // The last one may still be opening its file: all may have been delivered before the last kill.
+    server.listens().await?;
     read_back(&server, &tokens).await?;
     println!(
         "every result reads back, {:.1} s",
@@ -120,6 +125,17 @@ impl Server {
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .spawn()?)
+    }
+
+    async fn listens(&self) -> Result<()> {
+        let since = Instant::now();
+        while let Err(error) = TcpStream::connect(self.address).await {
+            if since.elapsed() > PATIENCE {
+                return Err(format!("the server does not come up: {error}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
     }
 
     fn client(&self, dialect: Dialect) -> Result<NexusHttpClient> {
