@@ -78,6 +78,7 @@ mod headers;
 mod link;
 pub mod operations;
 mod path;
+mod pauses;
 mod query;
 mod retry_after;
 pub mod server;

@@ -24,11 +24,6 @@ fn read_at(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         .ok()
 }
 
-/// The pause before the next attempt: as long as was `asked` for, but no longer than `longest` on that account.
-pub(crate) fn pause(usual: Duration, asked: Option<Duration>, longest: Duration) -> Duration {
-    usual.max(asked.unwrap_or_default().min(longest))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,14 +50,5 @@ mod tests {
             assert_eq!(read(text), None, "{text}");
         }
         assert_eq!(read_at(&HeaderMap::new(), now), None);
-    }
-
-    #[test]
-    fn the_longest_pause_bounds_what_is_asked_for() {
-        let [short, long, longest] = [1, 5, 10].map(Duration::from_secs);
-        assert_eq!(pause(short, None, longest), short);
-        assert_eq!(pause(short, Some(long), longest), long);
-        assert_eq!(pause(long, Some(short), longest), long);
-        assert_eq!(pause(short, Some(Duration::MAX), longest), longest);
     }
 }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::BackoffBuilder;
 
-use crate::retry_after;
+use crate::pauses::Pauses;
 
 /// A pause that is longer is as good as for ever, and would lead beyond what clocks can tell.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -19,8 +19,7 @@ pub struct DeliveryPolicy {
     pub(super) concurrency: usize,
     pub(super) per_destination: usize,
     pub(super) timeout: Duration,
-    pub(super) first_pause: Duration,
-    pub(super) longest_pause: Duration,
+    pauses: Pauses,
     pub(super) give_up_after: Duration,
     pub(super) breaker_failures: u32,
     pub(super) breaker_pause: Duration,
@@ -32,8 +31,10 @@ impl Default for DeliveryPolicy {
             concurrency: 64,
             per_destination: 8,
             timeout: Duration::from_secs(10),
-            first_pause: Duration::from_secs(1),
-            longest_pause: Duration::from_secs(60 * 60),
+            pauses: Pauses {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(60 * 60),
+            },
             give_up_after: Duration::from_secs(7 * 24 * 60 * 60),
             breaker_failures: 10,
             breaker_pause: Duration::from_secs(30),
@@ -67,13 +68,13 @@ impl DeliveryPolicy {
 
     /// The first pause between attempts. Default: 1 s.
     pub fn first_pause(mut self, pause: Duration) -> Self {
-        self.first_pause = pause;
+        self.pauses.first = pause;
         self
     }
 
     /// The longest pause between attempts, without jitter. Default: 1 hour.
     pub fn longest_pause(mut self, pause: Duration) -> Self {
-        self.longest_pause = pause;
+        self.pauses.longest = pause;
         self
     }
 
@@ -93,22 +94,19 @@ impl DeliveryPolicy {
     /// The pause after an attempt that followed on `failures` others, when the receiver `asked` for one (`Retry-After`).
     pub(super) fn pause(&self, failures: u32, asked: Option<Duration>) -> Duration {
         let usual = self.usual_pause(failures);
-        retry_after::pause(usual, asked, self.longest_pause).min(LONGEST_PAUSE)
+        self.pauses.or_as_asked(usual, asked).min(LONGEST_PAUSE)
     }
 
     fn usual_pause(&self, failures: u32) -> Duration {
         /// From here on even a pause of a nanosecond is longer than a lifetime.
         const MOST_DOUBLINGS: u32 = 64;
-        let longest = self.longest_pause.max(self.first_pause);
-        ExponentialBuilder::new()
-            .with_jitter()
-            .with_factor(2.0)
-            .with_min_delay(self.first_pause)
-            .with_max_delay(longest)
+        let Pauses { first, longest } = self.pauses;
+        self.pauses
+            .builder()
             .without_max_times()
             .build()
             .nth(failures.min(MOST_DOUBLINGS) as usize)
-            .unwrap_or(longest)
+            .unwrap_or(longest.max(first))
     }
 }
 
