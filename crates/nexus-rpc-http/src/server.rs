@@ -67,7 +67,6 @@ struct Server {
     limits: Limits,
     waits: Semaphore,
     allow_callback: Box<dyn Fn(&http::Uri) -> bool + Send + Sync>,
-    keeps_operations: bool,
     extensions: Extensions,
 }
 

@@ -165,7 +165,6 @@ impl NexusHttpServiceBuilder {
             }
         }
         let mut extensions = self.extensions;
-        let keeps_operations = self.operations.is_some();
         if let Some(operations) = self.operations {
             let access = operations.serve(&self.registry, &self.serializer, &extensions);
             extensions.insert_shared(access);
@@ -178,7 +177,6 @@ impl NexusHttpServiceBuilder {
             limits: self.limits,
             waits: Semaphore::new(self.waits),
             allow_callback: self.allow_callback,
-            keeps_operations,
             extensions,
         })))
     }

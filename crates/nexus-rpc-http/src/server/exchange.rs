@@ -19,7 +19,11 @@ use super::{
     Refusal, ResponseBody, Server, respond,
     route::{self, Action, Route},
 };
-use crate::{Dialect, headers, operations::StartRequest, query, timeout};
+use crate::{
+    Dialect, headers,
+    operations::{Access, StartRequest},
+    query, timeout,
+};
 
 /// What is left to do for a request.
 struct Received {
@@ -87,8 +91,9 @@ impl Server {
             HandlerError::internal("the request timeout of the server is too long")
         })?;
         let mut extensions = self.extensions.clone();
+        let keeps_operations = extensions.get::<Access>().is_some();
         extensions.insert_shared(parts.clone());
-        if self.keeps_operations && matches!(route.action, Action::Start { .. }) {
+        if keeps_operations && matches!(route.action, Action::Start { .. }) {
             extensions.insert(StartRequest::new(route.dialect));
         }
         let request = RequestInfo {
@@ -247,11 +252,4 @@ impl Drop for Exchange {
             });
         }
     }
-}
-
-/// How long until `deadline`.
-pub(super) fn remaining(deadline: std::time::SystemTime) -> Duration {
-    deadline
-        .duration_since(std::time::SystemTime::now())
-        .unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use http::{Response, StatusCode, request::Parts};
@@ -10,7 +10,7 @@ use nexus_rpc::{HandlerError, OperationResult, StartError};
 
 use super::{
     Refusal, ResponseBody, Server,
-    exchange::{Exchange, operation_token, remaining},
+    exchange::{Exchange, operation_token},
     respond,
 };
 use crate::{date, query};
@@ -86,6 +86,9 @@ impl Server {
         };
         let deadline =
             date::parse_deadline(&text).map_err(|error| malformed(format!(": {error}")))?;
-        Ok(Some(remaining(deadline).min(self.limits.wait)))
+        let left = deadline
+            .duration_since(SystemTime::now())
+            .unwrap_or_default();
+        Ok(Some(left.min(self.limits.wait)))
     }
 }
