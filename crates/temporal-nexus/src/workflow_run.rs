@@ -17,7 +17,7 @@ use temporalio_common::{
 };
 
 use crate::{
-    NotOnTemporal, TemporalContext, TemporalOperationContext, WorkflowRunToken, convert::classify,
+    NotOnTemporal, TemporalContext, TemporalOperationContext, WorkflowRunToken, convert::classified,
 };
 
 mod observe;
@@ -299,7 +299,7 @@ pub async fn cancel_workflow_run(
     let (temporal, token) = own_token(ctx, token)?;
     request_cancel(temporal, token.workflow_id)
         .await
-        .map_err(|status| classify(HandlerError::unclassified(status)))
+        .map_err(classified)
 }
 
 async fn request_cancel(

@@ -43,6 +43,13 @@ pub(crate) fn classify(error: HandlerError) -> HandlerError {
     }
 }
 
+/// An error of the Temporal client, with the type that it has for a caller.
+pub(crate) fn classified(
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> HandlerError {
+    classify(HandlerError::unclassified(error))
+}
+
 fn recognize(error: &(dyn std::error::Error + 'static)) -> Option<HandlerError> {
     if let Some(failure) = error.downcast_ref::<ApplicationFailure>() {
         return Some(without_text(failure));

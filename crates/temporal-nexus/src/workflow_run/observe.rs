@@ -14,7 +14,7 @@ use temporalio_client::{
 use temporalio_common::{HasWorkflowDefinition, WorkflowDefinition, error::IncomingError};
 
 use super::own_token;
-use crate::convert::classify;
+use crate::convert::classified;
 
 /// The workflow's state as that of the operation. A workflow that continued as new goes on.
 pub(super) async fn state<W: HasWorkflowDefinition>(
@@ -70,7 +70,7 @@ fn handle<W: HasWorkflowDefinition>(
 fn interaction_error(error: WorkflowInteractionError) -> HandlerError {
     match error {
         WorkflowInteractionError::NotFound(status) => unknown(status.into()),
-        error => classify(HandlerError::unclassified(error)),
+        error => classified(error),
     }
 }
 
@@ -92,7 +92,7 @@ fn outcome(error: WorkflowGetResultError) -> StartError {
         }
         WorkflowGetResultError::TimedOut => OperationError::failed("workflow timed out").into(),
         WorkflowGetResultError::NotFound(status) => unknown(status.into()).into(),
-        error => classify(HandlerError::unclassified(error)).into(),
+        error => classified(error).into(),
     }
 }
 

@@ -32,7 +32,7 @@ use temporalio_common::{
 use super::WorkflowRun;
 use crate::{
     TemporalContext,
-    convert::{classify, links_to_proto, workflow_started_link},
+    convert::{classified, links_to_proto, workflow_started_link},
 };
 
 /// Header of the callback by which a server can process a completion that overtakes the answer to the start request.
@@ -236,7 +236,7 @@ fn start_error(status: Status, workflow_id: &str) -> HandlerError {
         .with_retry_behavior(RetryBehavior::NonRetryable)
         .with_source(status);
     }
-    classify(HandlerError::unclassified(status))
+    classified(status)
 }
 
 /// Whether the start was refused because a workflow had this id before, and its policy is not to start another.
