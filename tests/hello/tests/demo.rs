@@ -3,8 +3,8 @@
 use std::{env, fs, os::unix::fs::symlink};
 
 use crate::fixture::{
-    Finished, Folder, Program, Readme, Running, cli, get, let_shells_heed_signals, program, root,
-    shape, target,
+    Block, Finished, Folder, Program, Readme, Running, cli, get, let_shells_heed_signals, program,
+    root, shape, target,
 };
 
 /// The demo, with its two streams in one, as at a terminal. Its temporary files go to the folder.
@@ -62,14 +62,16 @@ async fn failed(folder: &Folder) -> Finished {
 
 #[tokio::test]
 async fn two_at_a_time_print_what_the_readme_promises() {
+    two_print("", &Readme::read().blocks("Two commands")).await;
+}
+
+/// Runs two demos at a time, which print what the first of the blocks shows.
+pub(crate) async fn two_print(flags: &str, promised: &[Block]) {
     let folder = Folder::new();
-    let demos = [demo(&folder, ""), demo(&folder, "")].map(Program::start);
-    let readme = Readme::read().blocks("Two commands");
-    let promised = readme.first().expect("a block");
-    let promised = promised
-        .text
-        .strip_prefix("$ bin/demo\n")
-        .expect("a prompt");
+    let demos = [demo(&folder, flags), demo(&folder, flags)].map(Program::start);
+    let promised = &promised.first().expect("a block").text;
+    let (prompt, promised) = promised.split_once('\n').expect("a prompt");
+    assert_eq!(prompt, format!("$ bin/demo {flags}").trim_end());
     for demo in demos {
         let finished = demo.exited().await;
         assert!(finished.status.success(), "{finished:#?}");
@@ -98,15 +100,21 @@ async fn settings_for_another_server_do_not_disturb_it() {
 
 #[tokio::test]
 async fn it_may_be_interrupted_at_any_time() {
-    for moment in [
+    let moments = [
         "demo: building the programs",
         "demo: starting a Temporal server",
         "demo: creating the namespaces",
         "demo: starting the handler worker",
         "demo: starting the caller workflows",
-    ] {
+    ];
+    may_be_interrupted("", moments).await;
+}
+
+/// Interrupts a demo at each of these moments.
+pub(crate) async fn may_be_interrupted(flags: &str, moments: [&str; 5]) {
+    for moment in moments {
         let folder = Folder::new();
-        let demo = demo(&folder, "").start();
+        let demo = demo(&folder, flags).start();
         demo.says(moment).await;
         demo.signal_group("INT");
         interrupted(demo, 130).await;

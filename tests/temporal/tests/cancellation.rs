@@ -21,7 +21,7 @@ use temporalio_sdk::{
 use tokio::sync::Semaphore;
 
 use crate::fixture::{
-    Answer, Attempts, Fixture, History, SERVICE, Script, Setup, everywhere, until,
+    Answer, Attempts, Fixture, History, Running, SERVICE, Script, Setup, everywhere, until,
 };
 
 everywhere! {
@@ -139,16 +139,10 @@ impl OperationHandler<(), ()> for Gated {
     }
 }
 
-async fn a_cancellation_waits_for_the_operation_to_start(setup: Setup) {
-    let (gate, attempts) = (Arc::new(Semaphore::new(0)), Attempts::default());
-    let gated = Gated {
-        gate: gate.clone(),
-        attempts: attempts.clone(),
-    };
-    let setup = setup.workflow::<Wait>().operation(WAIT, gated);
-    let fixture = setup.start().await;
+/// A caller that cancels its operation once it may proceed.
+async fn canceled_when_told(fixture: &Fixture) -> Running<Result<(), NexusOperationError>> {
     let endpoint = fixture.endpoint.name.clone();
-    let caller = fixture
+    fixture
         .begin(move |ctx| {
             let client = ctx.nexus_client::<AnyService>(&endpoint);
             async move {
@@ -158,7 +152,18 @@ async fn a_cancellation_waits_for_the_operation_to_start(setup: Setup) {
                 Ok(call.await)
             }
         })
-        .await;
+        .await
+}
+
+async fn a_cancellation_waits_for_the_operation_to_start(setup: Setup) {
+    let (gate, attempts) = (Arc::new(Semaphore::new(0)), Attempts::default());
+    let gated = Gated {
+        gate: gate.clone(),
+        attempts: attempts.clone(),
+    };
+    let setup = setup.workflow::<Wait>().operation(WAIT, gated);
+    let fixture = setup.start().await;
+    let caller = canceled_when_told(&fixture).await;
     until("the handler has the request", async || {
         attempts.of("start") == 1
     })
@@ -200,18 +205,7 @@ async fn a_cancellation_reaches_a_workflow_that_continued_as_new(setup: Setup) {
     let renewed = workflow_run_operation(Renewed::run, |_ctx, ()| Ok(WorkflowRun::new(ID, true)));
     let setup = setup.workflow::<Renewed>().operation(WAIT, renewed);
     let fixture = setup.start().await;
-    let endpoint = fixture.endpoint.name.clone();
-    let caller = fixture
-        .begin(move |ctx| {
-            let client = ctx.nexus_client::<AnyService>(&endpoint);
-            async move {
-                let call = client.execute(WAIT, (), NexusOperationOptions::default());
-                ctx.wait_condition(Script::may_proceed).await?;
-                call.cancel();
-                Ok(call.await)
-            }
-        })
-        .await;
+    let caller = canceled_when_told(&fixture).await;
     caller.reaches(EventType::NexusOperationStarted).await;
     until("the second run has begun", async || {
         let history = History::of(&fixture.handler_workflow(ID)).await;

@@ -1,44 +1,27 @@
 //! `bin/demo http`: what it prints, how it ends, and that nothing of it stays behind.
 
 use crate::{
-    demo::{demo, interrupted},
-    fixture::{Folder, Program, Readme, program, shape},
+    demo::{demo, interrupted, may_be_interrupted, two_print},
+    fixture::{Folder, Program, Readme, program},
 };
 
 #[tokio::test]
 async fn two_at_a_time_print_what_the_readme_promises() {
     program("http-caller");
-    let readme = Readme::of("samples/http").blocks("One command");
-    let promised = readme.first().expect("a block");
-    let promised = promised.text.strip_prefix("$ bin/demo http\n");
-    let promised = promised.expect("a prompt");
-    let folder = Folder::new();
-    let demos = [demo(&folder, "http"), demo(&folder, "http")].map(Program::start);
-    for demo in demos {
-        let finished = demo.exited().await;
-        assert!(finished.status.success(), "{finished:#?}");
-        assert_eq!(shape(&finished.stdout), shape(promised));
-    }
-    assert_eq!(folder.names(), [""; 0]);
+    two_print("http", &Readme::of("samples/http").blocks("One command")).await;
 }
 
 #[tokio::test]
 async fn it_may_be_interrupted_at_any_time() {
     program("http-caller");
-    for moment in [
+    let moments = [
         "demo: building the programs",
         "demo: starting the handler",
         "demo: calling it in both dialects",
         "demo: calling it once more",
         "demo: starting it again",
-    ] {
-        let folder = Folder::new();
-        let demo = demo(&folder, "http").start();
-        demo.says(moment).await;
-        demo.signal_group("INT");
-        interrupted(demo, 130).await;
-        assert_eq!(folder.names(), [""; 0], "{moment}");
-    }
+    ];
+    may_be_interrupted("http", moments).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use nexus_rpc::{HandlerError, OperationToken, StartOperationResult};
 use temporal_nexus::NexusOperationError;
-use temporalio_common::protos::temporal::api::enums::v1::EventType;
 
 use super::desk::{Desk, call, deliver, done};
 use crate::fixture::{Setup, over_http};
@@ -65,12 +64,8 @@ async fn an_answer_that_the_server_cannot_keep_is_an_error(setup: Setup) {
 /// The longest that a handler can make.
 async fn the_longest_token_is_one_that_servers_keep(setup: Setup) {
     let (fixture, mut desk) = Desk::open(setup).await;
-    let caller = call(&fixture).await;
-    let start = desk.start().await;
-    let ctx = start.ctx.clone();
     let token = "t".repeat(4096);
-    start.started(&token);
-    caller.reaches(EventType::NexusOperationStarted).await;
+    let (caller, ctx) = desk.started(&fixture, &token).await;
     let mut completion = done();
     completion.operation_token = Some(super::desk::token(&token));
     deliver(&ctx, &completion).await.unwrap();

@@ -5,7 +5,7 @@ use nexus_rpc_http::{OperationFailure, callback::Completion};
 use temporal_nexus::NexusOperationError;
 use temporalio_common::protos::temporal::api::enums::v1::EventType;
 
-use super::desk::{Desk, call, deliver, done};
+use super::desk::{Desk, deliver, done};
 use crate::fixture::{Setup, over_http};
 
 over_http! {
@@ -18,11 +18,7 @@ const TOKEN: &str = "a/b+c d%2F?=#;x";
 
 async fn the_token_comes_back_as_it_was_and_the_end_is_canceled(setup: Setup) {
     let (fixture, mut desk) = Desk::open(setup).await;
-    let caller = call(&fixture).await;
-    let start = desk.start().await;
-    let ctx = start.ctx.clone();
-    start.started(TOKEN);
-    caller.reaches(EventType::NexusOperationStarted).await;
+    let (caller, ctx) = desk.started(&fixture, TOKEN).await;
     caller.handle.cancel(Default::default()).await.unwrap();
     let (_, token) = desk.cancel().await;
     assert_eq!(token.as_str(), TOKEN);
@@ -44,11 +40,7 @@ async fn the_token_comes_back_as_it_was_and_the_end_is_canceled(setup: Setup) {
 
 async fn an_operation_may_succeed_all_the_same(setup: Setup) {
     let (fixture, mut desk) = Desk::open(setup).await;
-    let caller = call(&fixture).await;
-    let start = desk.start().await;
-    let ctx = start.ctx.clone();
-    start.started("job-1");
-    caller.reaches(EventType::NexusOperationStarted).await;
+    let (caller, ctx) = desk.started(&fixture, "job-1").await;
     caller.handle.cancel(Default::default()).await.unwrap();
     desk.cancel().await;
     deliver(&ctx, &done()).await.unwrap();

@@ -92,11 +92,7 @@ async fn a_handler_links_to_what_it_started(setup: Setup) {
 
 async fn a_second_delivery_is_refused_for_good(setup: Setup) {
     let (fixture, mut desk) = Desk::open(setup).await;
-    let caller = call(&fixture).await;
-    let start = desk.start().await;
-    let ctx = start.ctx.clone();
-    start.started("job-1");
-    caller.reaches(EventType::NexusOperationStarted).await;
+    let (caller, ctx) = desk.started(&fixture, "job-1").await;
     deliver(&ctx, &done()).await.unwrap();
     refused(deliver(&ctx, &done()).await, &HandlerErrorType::NotFound);
     let run = caller.finish().await;
@@ -107,11 +103,7 @@ async fn a_second_delivery_is_refused_for_good(setup: Setup) {
 
 async fn a_completion_without_its_token_is_refused(setup: Setup) {
     let (fixture, mut desk) = Desk::open(setup).await;
-    let caller = call(&fixture).await;
-    let start = desk.start().await;
-    let ctx = start.ctx.clone();
-    start.started("job-1");
-    caller.reaches(EventType::NexusOperationStarted).await;
+    let (caller, ctx) = desk.started(&fixture, "job-1").await;
     let given = ctx.callback().expect("a callback");
     assert!(given.headers.get("temporal-callback-token").is_some());
     let sender = CompletionSender::new().unwrap();

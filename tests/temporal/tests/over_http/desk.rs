@@ -11,6 +11,7 @@ use nexus_rpc_http::{
     callback::{Completion, CompletionSender, DeliveryError},
 };
 use temporal_nexus::NexusOperationError;
+use temporalio_common::protos::temporal::api::enums::v1::EventType;
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -22,6 +23,9 @@ pub(crate) const JOB: Operation<String, String> = Operation::new(SERVICE, "job")
 
 /// Longer than any operation here takes.
 const LONG: Duration = Duration::from_secs(50);
+
+/// A workflow that calls the operation.
+pub(crate) type Caller = Running<Result<String, NexusOperationError>>;
 
 type Answer = Result<StartOperationResult<String>, StartError>;
 
@@ -58,6 +62,20 @@ impl Desk {
     pub(crate) async fn start(&mut self) -> Start {
         let start = timeout(LONG, self.starts.recv()).await;
         start.expect("a start request").expect("the fixture lives")
+    }
+
+    /// A workflow whose operation has started under this token, and the context of its start request.
+    pub(crate) async fn started(
+        &mut self,
+        fixture: &Fixture,
+        token: &str,
+    ) -> (Caller, StartOperationContext) {
+        let caller = call(fixture).await;
+        let start = self.start().await;
+        let ctx = start.ctx.clone();
+        start.started(token);
+        caller.reaches(EventType::NexusOperationStarted).await;
+        (caller, ctx)
     }
 
     pub(crate) async fn cancel(&mut self) -> (CancelOperationContext, OperationToken) {
@@ -103,7 +121,7 @@ impl OperationHandler<String, String> for Job {
 }
 
 /// A workflow that calls the operation.
-pub(crate) async fn call(fixture: &Fixture) -> Running<Result<String, NexusOperationError>> {
+pub(crate) async fn call(fixture: &Fixture) -> Caller {
     fixture.begin_call(JOB, "input".into(), within(LONG)).await
 }
 

@@ -18,6 +18,8 @@ use super::*;
 struct Fallible {
     store: MemoryStore,
     full: Arc<AtomicBool>,
+    /// How often the end of an operation was not written.
+    ends_refused: Arc<AtomicUsize>,
     slow: Arc<AtomicBool>,
 }
 
@@ -56,6 +58,8 @@ impl OperationStore for Fallible {
         })
     }
     fn complete(&self, key: OperationKey, end: End) -> StoreFuture<'_, Completed> {
+        let refused = usize::from(self.full.load(Ordering::Relaxed));
+        self.ends_refused.fetch_add(refused, Ordering::Relaxed);
         write!(self, self.store.complete(key, end))
     }
     fn get(&self, key: OperationKey) -> StoreFuture<'_, Option<OperationRecord>> {
@@ -107,7 +111,7 @@ async fn a_full_store_takes_nothing_in_and_answers_what_it_can() {
     keeper.post("/svc/echo", json!(1)).await.expect(200);
     // Work that ends now is not lost.
     keeper.ends.say("running", done(json!(2)));
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    until(async || store.ends_refused.load(Ordering::Relaxed) > 0).await;
     assert_eq!(receiver.count(), 0);
 
     store.full.store(false, Ordering::Relaxed);
