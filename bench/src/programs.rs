@@ -30,7 +30,7 @@ pub(crate) struct Program {
     pub(crate) reference: bool,
 }
 
-/// A build of the Rust handler, as in `with-lto=/tmp/handler-worker`.
+/// A build of the Rust handler, as in `with-lto=builds/lto/handler-worker`.
 #[derive(Debug, Clone)]
 pub(crate) struct NamedPath {
     label: String,
